@@ -1,0 +1,131 @@
+"""How the engine's status reads: one line for the terminal, a page for `genesis status`. Pure."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Final
+
+from genesis.status import StatusDocument
+
+_CENT: Final = Decimal("0.01")
+
+
+def render_status_line(status: StatusDocument) -> str:
+    """Return the engine's state in one line, what matters most first."""
+    return "  ".join(
+        (
+            _duration(status.uptime_s),
+            render_health(status),
+            _render_equity(status),
+            f"{status.fills} fills",
+            f"{status.orders} orders",
+            f"{status.signals} signals",
+            f"{status.strategies} strategies",
+            f"{status.messages_per_second:.0f} msg/s",
+            f"{status.restarts} restarts",
+            f"{status.gaps} gaps",
+        )
+    )
+
+
+def _render_equity(status: StatusDocument) -> str:
+    equity = Decimal(status.equity)
+    if not equity:
+        return "no account yet"
+    pnl = Decimal(status.realized_pnl) + Decimal(status.unrealized_pnl)
+    return f"equity {_money(equity)} (P&L {_signed(pnl)})"
+
+
+def render_health(status: StatusDocument) -> str:
+    """Return what to say of the engine's health: its first problem, or that there is none."""
+    if status.ledger_equal is False:
+        return "LEDGER DIFFERS"
+    if status.problems:
+        more = f" (+{len(status.problems) - 1})" if len(status.problems) > 1 else ""
+        return f"{status.problems[0]}{more}"
+    return "healthy" if status.state == "running" else status.state
+
+
+def render_status_page(status: StatusDocument) -> str:
+    """Return everything that the status holds, for a person to read."""
+    return "\n".join(_page_lines(status)) + "\n"
+
+
+def _page_lines(status: StatusDocument) -> Iterator[str]:
+    yield render_status_line(status)
+    yield ""
+    yield f"mode        {status.mode}, market {status.market}, tier {status.tier}, pid {status.pid}"
+    yield (
+        f"strategies  {status.strategies} running, {status.strategies_paused} paused, "
+        f"{status.strategies_quarantined} quarantined"
+    )
+    yield (
+        f"orders      {status.orders} sent, {status.open_orders} open, {status.in_doubt} in doubt, "
+        f"{status.fills} fills"
+    )
+    yield (
+        f"P&L         realized {_signed(Decimal(status.realized_pnl))}, "
+        f"unrealized {_signed(Decimal(status.unrealized_pnl))}, "
+        f"fees {_money(Decimal(status.fees))}"
+    )
+    yield f"ledger      {_LEDGER[status.ledger_equal]}"
+    yield f"market      {status.messages} messages, {status.gaps} gaps, {status.torn} torn records"
+    yield f"dropped     {_counts(status.dropped)}"
+    yield f"refused     {_counts(status.refusals)}"
+    for problem in status.problems:
+        yield f"problem     {problem}"
+    yield from _process_lines(status)
+    yield from _latency_lines(status)
+
+
+_LEDGER: Final = {
+    None: "not compared yet",
+    True: "equals the venue's",
+    False: "differs from the venue's",
+}
+
+
+def _process_lines(status: StatusDocument) -> Iterator[str]:
+    if not status.processes:
+        return
+    yield ""
+    yield (
+        f"{'process':<12}{'pid':>8}  {'state':<10}{'epoch':>6}{'restarts':>9}"
+        f"{'beat ms':>9}{'MiB':>8}{'cpu s':>9}"
+    )
+    for process in status.processes:
+        yield (
+            f"{process.name:<12}{process.pid:>8}  {process.state:<10}{process.epoch:>6}"
+            f"{process.restarts:>9}{process.heartbeat_age_ms:>9}{process.memory_mib:>8.1f}"
+            f"{process.cpu_seconds:>9.1f}"
+        )
+
+
+def _latency_lines(status: StatusDocument) -> Iterator[str]:
+    if not status.latency:
+        return
+    yield ""
+    yield f"{'stage':<24}{'count':>10}{'p50 us':>10}{'p99 us':>10}{'p99.9 us':>10}"
+    for stage, latency in status.latency.items():
+        yield (
+            f"{stage:<24}{latency.count:>10}{latency.p50_us:>10.0f}{latency.p99_us:>10.0f}"
+            f"{latency.p999_us:>10.0f}"
+        )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    shown = [f"{count} {name}" for name, count in sorted(counts.items()) if count]
+    return ", ".join(shown) or "none"
+
+
+def _duration(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:02d}:{minute:02d}:{second:02d}"
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount.quantize(_CENT):,}"
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{amount.quantize(_CENT):+,}"

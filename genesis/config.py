@@ -1,0 +1,442 @@
+"""Every setting of the engine: frozen, validated once, handed down.
+
+`Settings()` is the documented default: it trades on the simulated venue with no file at all, as a
+Strategist with $100 000. `config_loading.load_settings` builds it from file, environment and
+command line; children are handed its JSON and read none of these. Each field's description is its
+documentation (`genesis config` prints them). Money and shares of money are Decimal; secrets are not
+settings (`credentials.py`), so a dump never holds one.
+"""
+
+import enum
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from genesis import limits
+
+DEFAULT_STATE_DIR: Final = Path("~/.local/state/genesis")
+
+Money = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8)]
+"""A positive amount of the quote asset, exact to the eighth decimal."""
+
+Fraction = Annotated[Decimal, Field(gt=0, le=1, decimal_places=8)]
+"""A share of a whole: 0.05 is 5 %."""
+
+FeeRate = Annotated[Decimal, Field(ge=0, lt=1, decimal_places=8)]
+"""A fee as a share of the amount traded: 0.001 is 0.1 %."""
+
+
+def _absolute(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+"""A path; `~` is the user's home, a relative one starts where `genesis` was called."""
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        below = 1 << (value.bit_length() - 1)
+        raise ValueError(f"must be a power of two: use {below} or {2 * below}")
+    return value
+
+
+RingSlots = Annotated[
+    int, Field(ge=limits.RING_SLOTS_MIN, le=limits.RING_SLOTS_MAX), AfterValidator(_power_of_two)
+]
+"""Slots of one ring; a slot is found by masking its sequence, hence the power of two."""
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
+"""The venue's own name of an instrument."""
+
+
+class Tier(enum.StrEnum):
+    """The account sizes Genesis knows. Limits and features follow the tier."""
+
+    SNIPER = "sniper"
+    HUNTER = "hunter"
+    STRATEGIST = "strategist"
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, no unknown keys, fields documented by description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class MarketSettings(Section):
+    """The market that the simulated venue shows."""
+
+    source: Literal["model", "replay"] = Field(
+        "model", description="`model`: a seeded market; `replay`: recorded frames from `path`."
+    )
+    path: AbsolutePath | None = Field(
+        None,
+        description="A file of recorded frames (.ndjson or .ndjson.gz), or a directory of them.",
+    )
+    speed: float = Field(
+        1.0, ge=0, le=1000, description="Tape seconds a second; 0 is as fast as taken."
+    )
+    loop: bool = Field(
+        default=True, description="Start the tape again at its end, instead of ending."
+    )
+    raw: bool = Field(
+        False, description="Send the tape's frames byte for byte, with the times of their recording."
+    )
+    seed: int = Field(1, ge=0, lt=2**63, description="Seed of the model: same seed, same market.")
+    rate: int = Field(
+        400,
+        ge=1,
+        le=limits.MARKET_RATE_MAX,
+        description="Market messages a second that the model aims at, over all instruments.",
+    )
+    instruments: int = Field(
+        20,
+        ge=1,
+        le=limits.INSTRUMENTS_MAX,
+        description="How many instruments the model lists. A tape lists its own.",
+    )
+
+    @model_validator(mode="after")
+    def _path_goes_with_replay(self) -> Self:
+        if self.source == "replay" and self.path is None:
+            raise ValueError("a replay needs `path`: set market.path or use --market replay:PATH")
+        if self.source == "model" and self.path is not None:
+            raise ValueError("`path` is only for replays: drop it, or set source to 'replay'")
+        return self
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""How often something happens, as a share of its occasions."""
+
+FaultDelayMs = Annotated[float, Field(ge=0, le=60_000)]
+"""The longest of some delay, ms; most are shorter."""
+
+
+class VenueFaultSettings(Section):
+    """What goes wrong between the engine and the simulated venue's WebSocket API. Default: nothing.
+
+    Shares of one request's ends (lost, reply lost, throttled, unknown, cut) may add up to 1.
+    """
+
+    seed: int = Field(1, ge=0, lt=2**63, description="Seed of the faults.")
+    read_share: Share = Field(
+        1.0, description="Requests other than orders and cancels suffer this share of it all."
+    )
+    request_lost: Share = Field(0.0, description="Requests that vanish before execution.")
+    request_delayed: Share = Field(0.0, description="Requests that wait before their window's end.")
+    request_delay_max_ms: FaultDelayMs = Field(0.0, description="How long they wait at most, ms.")
+    queue_delayed: Share = Field(
+        0.0, description="Requests that wait once more, behind the last test of their window."
+    )
+    queue_delay_max_ms: FaultDelayMs = Field(
+        0.0, description="How long they wait there, ms; keep orders.fence_margin_ms above it."
+    )
+    throttled: Share = Field(0.0, description="Requests refused for rate or load: not executed.")
+    status_unknown: Share = Field(
+        0.0, description="Requests answered -1007 or 5xx at once; half are executed all the same."
+    )
+    connection_cut: Share = Field(
+        0.0, description="Requests that cost their connection; half of them are executed."
+    )
+    reply_lost: Share = Field(0.0, description="Requests executed whose reply is not sent.")
+    reply_delayed: Share = Field(0.0, description="Replies that come late.")
+    reply_delay_max_ms: FaultDelayMs = Field(0.0, description="How late they come at most, ms.")
+    reply_doubled: Share = Field(0.0, description="Replies that come twice.")
+    query_lags: Share = Field(0.0, description="New orders that queries do not find at first.")
+    query_lag_max_ms: FaultDelayMs = Field(0.0, description="For how long at most, ms.")
+    event_lost: Share = Field(0.0, description="User events that do not come.")
+    event_delayed: Share = Field(0.0, description="User events that come late, out of order.")
+    event_delay_max_ms: FaultDelayMs = Field(0.0, description="How late they come at most, ms.")
+    event_doubled: Share = Field(0.0, description="User events that come twice.")
+    stream_silenced: Share = Field(
+        0.0, description="User events with which the stream falls silent until it is opened anew."
+    )
+
+
+class VenueSettings(Section):
+    """The simulated venue."""
+
+    host: str = Field("127.0.0.1", description="Loopback address it listens on.")
+    port: int = Field(0, ge=0, le=65535, description="Port it listens on; 0 takes a free one.")
+    maker_fee: FeeRate = Field(Decimal("0.001"), description="Fee of an order that waited.")
+    taker_fee: FeeRate = Field(Decimal("0.001"), description="Fee of an order that did not wait.")
+    ledger: AbsolutePath | None = Field(
+        None, description="Its own books, kept over restarts. Default: venue.db in `state_dir`."
+    )
+    latency_ms: float = Field(0, ge=0, le=10_000, description="Added before each reply, ms.")
+    ping_interval_s: float = Field(20, gt=0, le=3600, description="Between ping frames, s.")
+    faults: VenueFaultSettings = VenueFaultSettings()
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_loopback(cls, value: str) -> str:
+        try:
+            is_loopback = ip_address(value).is_loopback
+        except ValueError:
+            is_loopback = False
+        if not is_loopback:
+            raise ValueError("the simulated venue serves this machine only: use 127.0.0.1 or ::1")
+        return value
+
+
+class RosterEntry(Section):
+    """One strategy instance."""
+
+    strategy_id: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Its name, unique in the roster."
+    )
+    kind: str = Field(min_length=1, max_length=64, description="Which strategy it is.")
+    symbol: Symbol = Field(description="The instrument it trades.")
+    parameters: dict[str, int | float | str] = Field(
+        default_factory=dict, description="The kind's own parameters; those left out are default."
+    )
+
+
+class StrategySettings(Section):
+    """Which strategies run, and in how many processes."""
+
+    count: int = Field(
+        120,
+        ge=1,
+        le=limits.STRATEGIES_MAX,
+        description="Instances in the default roster, dealt over kinds and instruments.",
+    )
+    workers: int = Field(
+        2, ge=1, le=limits.WORKERS_MAX, description="Worker processes the strategies are dealt to."
+    )
+    symbols: tuple[Symbol, ...] = Field(
+        (), description="Trade only these instruments. Empty: all that the venue lists."
+    )
+    roster: tuple[RosterEntry, ...] | None = Field(
+        None,
+        max_length=limits.STRATEGIES_MAX,
+        description="The strategies, one by one, instead of the default roster.",
+    )
+
+    @field_validator("roster")
+    @classmethod
+    def _strategy_ids_are_unique(
+        cls, value: tuple[RosterEntry, ...] | None
+    ) -> tuple[RosterEntry, ...] | None:
+        seen: set[str] = set()
+        for entry in value or ():
+            if entry.strategy_id in seen:
+                raise ValueError(f"strategy_id {entry.strategy_id!r} stands twice: rename one")
+            seen.add(entry.strategy_id)
+        return value
+
+
+class DailyLossSettings(Section):
+    """The loss within one UTC day after which no entry is allowed, by tier, in `quote_asset`."""
+
+    sniper: Money = Field(Decimal(25), description="Sniper: $500 to $2 000.")
+    hunter: Money = Field(Decimal(100), description="Hunter: $2 000 to $10 000.")
+    strategist: Money = Field(Decimal(500), description="Strategist: $10 000 and more.")
+
+
+class RiskSettings(Section):
+    """What the risk engine refuses. Every limit holds for entries; exits always pass."""
+
+    position_fraction: Fraction = Field(
+        Decimal("0.05"), description="Largest position of one strategy, as a share of equity."
+    )
+    exposure_fraction: Fraction = Field(
+        Decimal("0.6"), description="Largest value of all positions, as a share of equity."
+    )
+    max_open_orders_per_strategy: int = Field(
+        4, ge=1, le=limits.OPEN_ORDERS_MAX, description="Orders working at once, one strategy."
+    )
+    max_open_orders: int = Field(
+        200, ge=1, le=limits.OPEN_ORDERS_MAX, description="Orders working at once, all strategies."
+    )
+    max_order_notional: Money = Field(
+        Decimal(10_000), description="Largest order, in `quote_asset`."
+    )
+    price_collar_bps: int = Field(
+        100, ge=1, le=5000, description="How far a limit price may be from the market, in 0.01 %."
+    )
+    data_max_age_ms: int = Field(
+        2000, ge=10, le=60_000, description="Older quotes than this open no position, ms."
+    )
+    signals_per_second: int = Field(
+        10, ge=1, le=1000, description="Signals a second one strategy may send."
+    )
+    orders_per_second: int = Field(
+        10, ge=1, le=1000, description="Orders a second, all strategies (venue: 100 in 10 s)."
+    )
+    daily_loss: DailyLossSettings = DailyLossSettings()
+    drawdown_halt: Fraction = Field(
+        Decimal("0.15"), description="Fall from peak equity that halts trading."
+    )
+
+
+class OrderSettings(Section):
+    """How orders are made safe (`ARCHITECTURE.md`, Order safety)."""
+
+    recv_window_ms: int = Field(
+        2000, ge=100, le=60_000, description="How long the venue may accept an order, ms."
+    )
+    fence_margin_ms: int = Field(
+        10_000,
+        ge=0,
+        le=600_000,
+        description="How long past the window an order may still surface, ms.",
+    )
+    durability: Literal["full", "venue"] = Field(
+        "full",
+        description="`full`: synced to disk before sending; `venue`: after a power cut, the venue "
+        "tells what was sent.",
+    )
+    send_age_max_ms: int = Field(
+        200, ge=10, le=10_000, description="A journaled order not sent within this is dropped, ms."
+    )
+    reply_timeout_ms: int = Field(
+        2000, ge=50, le=60_000, description="Without an answer for this long: outcome unknown, ms."
+    )
+
+
+class SupervisionSettings(Section):
+    """When the parent kills a child, restarts it, and gives up."""
+
+    heartbeat_stale_ms: int = Field(
+        2000,
+        ge=limits.HEARTBEAT_STALE_MS_MIN,
+        le=60_000,
+        description="A child silent for this long is killed and replaced, ms.",
+    )
+    boot_timeout_ms: int = Field(
+        20_000, ge=1000, le=300_000, description="A child must be ready within this, ms."
+    )
+    restart_delay_ms: int = Field(
+        200, ge=10, le=10_000, description="Before the first restart, ms; doubles with each."
+    )
+    restart_delay_max_ms: int = Field(
+        30_000, ge=10, le=600_000, description="The longest wait before a restart, ms."
+    )
+    child_restarts: int = Field(
+        5, ge=1, le=100, description="Restarts of one child in its window before giving up on it."
+    )
+    child_window_s: int = Field(60, ge=1, le=86_400, description="Window for one child, s.")
+    total_restarts: int = Field(
+        15, ge=1, le=1000, description="Restarts of all children in their window: exit 70."
+    )
+    total_window_s: int = Field(300, ge=1, le=86_400, description="Window for all children, s.")
+    stop_timeout_s: int = Field(
+        27, ge=5, le=600, description="An ordered stop is over within this, s; then SIGKILL."
+    )
+
+    @model_validator(mode="after")
+    def _delays_are_ordered(self) -> Self:
+        if self.restart_delay_max_ms < self.restart_delay_ms:
+            raise ValueError("restart_delay_max_ms must be at least restart_delay_ms")
+        return self
+
+
+class LinkSettings(Section):
+    """Sizes of the shared-memory rings, in slots."""
+
+    market_slots: RingSlots = Field(2**18, description="Feed to workers.")
+    signal_slots: RingSlots = Field(2**12, description="One worker to the executor.")
+    report_slots: RingSlots = Field(2**14, description="Executor to workers.")
+
+
+class LogSettings(Section):
+    """The log: one JSON line a fact."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe lines that are written."
+    )
+    path: AbsolutePath | None = Field(None, description="Default: genesis.jsonl in `state_dir`.")
+    max_bytes: int = Field(
+        64 * 2**20, ge=2**16, le=2**34, description="A file this long is rotated, bytes."
+    )
+    kept_files: int = Field(4, ge=1, le=100, description="Rotated files that are kept.")
+
+
+class CredentialSettings(Section):
+    """Where the trading key is. The key itself is never a setting."""
+
+    key_file: AbsolutePath | None = Field(
+        None,
+        description="TOML with `api_key` and `private_key` (Ed25519, PEM); mode 0600, ours. "
+        "Default: the simulated venue's own key, made in `state_dir`.",
+    )
+
+
+class Settings(Section):
+    """The whole configuration of one engine."""
+
+    mode: Literal["sim"] = Field("sim", description="`sim`: trade on the simulated venue.")
+    state_dir: AbsolutePath = Field(
+        DEFAULT_STATE_DIR, description="Everything the engine keeps; one engine at a time."
+    )
+    capital_quote: Annotated[Money, Field(ge=limits.CAPITAL_QUOTE_MIN)] = Field(
+        Decimal(100_000), description="Capital allotted to the engine, in `quote_asset`."
+    )
+    quote_asset: str = Field(
+        "USDT", pattern=r"^[A-Z0-9]{2,10}$", description="The asset that money is counted in."
+    )
+    market: MarketSettings = MarketSettings()
+    venue: VenueSettings = VenueSettings()
+    strategies: StrategySettings = StrategySettings()
+    risk: RiskSettings = RiskSettings()
+    orders: OrderSettings = OrderSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    links: LinkSettings = LinkSettings()
+    logs: LogSettings = LogSettings()
+    credentials: CredentialSettings = CredentialSettings()
+
+    @model_validator(mode="after")
+    def _shards_hold_something(self) -> Self:
+        if self.strategies.workers > self.strategy_count:
+            raise ValueError(
+                f"strategies.workers is {self.strategies.workers} for {self.strategy_count} "
+                "strategies: lower it, a worker without a strategy has nothing to do"
+            )
+        return self
+
+    @property
+    def strategy_count(self) -> int:
+        """How many strategies run: the roster's length, or the default roster's."""
+        roster = self.strategies.roster
+        return self.strategies.count if roster is None else len(roster)
+
+    @property
+    def tier(self) -> Tier:
+        """The tier that the allotted capital starts in."""
+        if self.capital_quote < limits.HUNTER_CAPITAL_MIN:
+            return Tier.SNIPER
+        if self.capital_quote < limits.STRATEGIST_CAPITAL_MIN:
+            return Tier.HUNTER
+        return Tier.STRATEGIST
+
+    @property
+    def daily_loss_limit(self) -> Decimal:
+        """The daily loss allowed in the starting tier, in the quote asset."""
+        by_tier = self.risk.daily_loss
+        match self.tier:
+            case Tier.SNIPER:
+                return by_tier.sniper
+            case Tier.HUNTER:
+                return by_tier.hunter
+            case Tier.STRATEGIST:
+                return by_tier.strategist
+
+    @property
+    def venue_ledger_path(self) -> Path:
+        """The simulated venue's own books."""
+        return self.venue.ledger or self.state_dir / "venue.db"
+
+    @property
+    def log_path(self) -> Path:
+        """The log file that every process of this engine appends to."""
+        return self.logs.path or self.state_dir / "genesis.jsonl"
+
+    @property
+    def control_socket_path(self) -> Path:
+        """The socket on which the running engine takes commands."""
+        return self.state_dir / "control.sock"

@@ -1,0 +1,88 @@
+"""The trading key: read from a private file or the environment, by the executor alone.
+
+Secrets are not settings: they stand in no dump, no log line and no error message.
+"""
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from genesis import limits
+from genesis.errors import ConfigError
+
+API_KEY_VARIABLE: Final = "GENESIS_API_KEY"
+PRIVATE_KEY_VARIABLE: Final = "GENESIS_PRIVATE_KEY"
+SECRET_VARIABLES: Final = frozenset({API_KEY_VARIABLE, PRIVATE_KEY_VARIABLE})
+"""Variables that only the executor may inherit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """An API key and the Ed25519 private key (PEM) that signs for it. Printing shows neither."""
+
+    api_key: SecretStr
+    private_key: SecretStr
+
+
+def load_credentials(
+    key_file: Path | None, environ: Mapping[str, str] = os.environ
+) -> Credentials | None:
+    """Read the trading key from `key_file`, else from the environment, else return None.
+
+    The file is TOML with `api_key` and `private_key`, and must be ours alone (mode 0600).
+
+    Raises:
+        ConfigError: The file is readable by others, not ours, not a file, or not of that form; or
+            only one of the two variables is set.
+    """
+    if key_file is not None:
+        return _read_key_file(key_file)
+    api_key = environ.get(API_KEY_VARIABLE, "")
+    private_key = environ.get(PRIVATE_KEY_VARIABLE, "")
+    if bool(api_key) != bool(private_key):
+        missing = PRIVATE_KEY_VARIABLE if api_key else API_KEY_VARIABLE
+        raise ConfigError(f"{missing}: is not set; the key needs both parts, or a key file")
+    if not api_key:
+        return None
+    return Credentials(api_key=SecretStr(api_key), private_key=SecretStr(private_key))
+
+
+def _read_key_file(path: Path) -> Credentials:
+    place = f"credentials.key_file: {path}"
+    try:
+        with path.open("rb") as file:
+            _check_is_private(os.fstat(file.fileno()), path)
+            content = file.read(limits.KEY_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"{place} cannot be read: {error.strerror}") from None
+    if len(content) > limits.KEY_FILE_BYTES_MAX:
+        raise ConfigError(f"{place} is longer than {limits.KEY_FILE_BYTES_MAX} bytes")
+    try:
+        values = tomllib.loads(content.decode())
+    except ValueError:
+        # The parser's own message may quote the secret.
+        raise ConfigError(f"{place} is not valid TOML") from None
+    if values.keys() != {"api_key", "private_key"}:
+        raise ConfigError(f"{place} must have the keys api_key and private_key, and no other")
+    api_key, private_key = values["api_key"], values["private_key"]
+    if not (isinstance(api_key, str) and api_key and isinstance(private_key, str) and private_key):
+        raise ConfigError(f"{place}: api_key and private_key must be text")
+    return Credentials(api_key=SecretStr(api_key), private_key=SecretStr(private_key))
+
+
+def _check_is_private(status: os.stat_result, path: Path) -> None:
+    """Refuse a file that anybody but us could have read or written."""
+    place = f"credentials.key_file: {path}"
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{place} is not a file")
+    if status.st_uid != os.geteuid():
+        raise ConfigError(f"{place} belongs to another user; run the engine as its owner")
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise ConfigError(f"{place} has mode {mode:04o}; make it private: chmod 600 {path}")

@@ -1,0 +1,1 @@
+"""What trading is about: instruments, market events, signals, orders, books, positions. Pure."""

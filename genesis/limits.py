@@ -1,0 +1,252 @@
+"""Every fixed bound of the engine, by area, with asserts that relate them.
+
+What an operator may change is in `config.py`; what is here is part of the design. An assert's
+message is the reason for the bound.
+"""
+
+from typing import Final
+
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+
+# Supervision: the parent, its children and the control channel between them.
+
+CONTROL_MESSAGE_BYTES_MAX: Final = 192 * 1024
+CONTROL_SOCKET_BUFFER_BYTES: Final = 212_992  # net.core.wmem_default of every Linux
+CONTROL_INBOX_MESSAGES_MAX: Final = 256
+ACCOUNT_POSITIONS_MAX: Final = 1_000
+ACCOUNT_POSITION_BYTES_MAX: Final = 190
+ACCOUNT_DIFFERENCES_MAX: Final = 50
+FAILURE_MESSAGE_CHARS_MAX: Final = 4_000
+BOOT_SPEC_BYTES_MAX: Final = 4 * 1024 * 1024
+CHILDREN_MAX: Final = 64
+EPOCH_MAX: Final = 2**32 - 1  # a u32 in every shared record
+STRATEGY_NUMBER_MAX: Final = 2**16 - 1  # a u16 in every shared record
+
+STATUS_PERIOD: Final[Nanos] = 1 * NANOS_PER_SECOND
+RATE_WINDOW: Final[Nanos] = 5 * NANOS_PER_SECOND
+LISTING_TIMEOUT: Final[Nanos] = 5 * NANOS_PER_SECOND
+LISTING_ATTEMPTS_MAX: Final = 5
+LISTING_RETRY_DELAY: Final[Nanos] = 200 * NANOS_PER_MS
+HEARTBEAT_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS
+SUPERVISION_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS
+DUMP_GRACE: Final[Nanos] = 1 * NANOS_PER_SECOND
+ORPHAN_DRAIN: Final[Nanos] = 500 * NANOS_PER_MS
+STOP_REPEAT: Final[Nanos] = 2 * NANOS_PER_SECOND
+STOP_REAP: Final[Nanos] = 2 * NANOS_PER_SECOND
+STOP_HURRIED_STAGE: Final[Nanos] = 1 * NANOS_PER_SECOND
+
+# Shares of `supervision.stop_timeout_s`, in hundredths, that the stages of a stop may take.
+STOP_WORKERS_SHARE: Final = 12
+STOP_DRAIN_SHARE: Final = 26
+STOP_EXECUTOR_SHARE: Final = 36
+STOP_FEED_SHARE: Final = 10
+STOP_VENUE_SHARE: Final = 10
+
+assert (
+    STOP_WORKERS_SHARE + STOP_DRAIN_SHARE + STOP_EXECUTOR_SHARE + STOP_FEED_SHARE + STOP_VENUE_SHARE
+    <= 95
+), "what is killed last has time to be reaped before the whole timeout is over"
+
+assert ACCOUNT_POSITIONS_MAX * ACCOUNT_POSITION_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, (
+    "a full account summary is one message"
+)
+assert CONTROL_MESSAGE_BYTES_MAX < CONTROL_SOCKET_BUFFER_BYTES, "the kernel takes a message whole"
+assert DUMP_GRACE >= 5 * HEARTBEAT_PERIOD, "a process that dumps its stacks has time to write them"
+
+# Configuration and command line.
+
+CONFIG_FILE_BYTES_MAX: Final = 1 << 20
+KEY_FILE_BYTES_MAX: Final = 1 << 16
+LOG_LINE_BYTES_MAX: Final = 1 << 15
+LOG_FIELD_CHARS_MAX: Final = 1 << 10
+LOG_FIELDS_MAX: Final = 16
+COMMAND_LINE_BYTES_MAX: Final = 1 << 12
+COMMAND_REPLY_BYTES_MAX: Final = 1 << 24
+COMMANDS_PER_SECOND: Final = 20
+COMMAND_CONNECTIONS_MAX: Final = 16
+COMMAND_TIMEOUT_S: Final = 10
+CAPITAL_QUOTE_MIN: Final = 500  # the Sniper tier begins here
+HUNTER_CAPITAL_MIN: Final = 2_000
+STRATEGIST_CAPITAL_MIN: Final = 10_000
+MARKET_RATE_MAX: Final = 100_000
+INSTRUMENTS_MAX: Final = 1_000
+STRATEGIES_MAX: Final = 2_000
+WORKERS_MAX: Final = 32
+OPEN_ORDERS_MAX: Final = 10_000
+RING_SLOTS_MIN: Final = 1 << 6
+RING_SLOTS_MAX: Final = 1 << 24
+HEARTBEAT_STALE_MS_MIN: Final = 400
+
+assert CAPITAL_QUOTE_MIN < HUNTER_CAPITAL_MIN < STRATEGIST_CAPITAL_MIN, "tiers follow each other"
+assert HEARTBEAT_STALE_MS_MIN * NANOS_PER_MS >= 4 * HEARTBEAT_PERIOD, "one late beat is no death"
+assert WORKERS_MAX + 3 <= CHILDREN_MAX, "venue, executor and feed run beside the workers"
+
+# Orders: the executor's memory and its protocol with the venue.
+
+SETTLED_ORDERS_KEPT: Final = 4_096  # late reports of one this old do not occur
+TRANSFERS_KEPT: Final = 256  # the venue announces each once; reports repeat within seconds
+FOREIGN_ORDERS_KEPT: Final = 4_096  # of the account, not ours, whose trades need no second look
+BALANCE_DIFFERENCE_AGE: Final[Nanos] = 10 * NANOS_PER_SECOND  # the venue's lists lag for less
+VENUE_CLOCK_ERROR_MAX_MS: Final = 5_000  # our estimate of the venue's clock is never further ahead
+JOURNAL_SLACK: Final[Nanos] = 86_400 * NANOS_PER_SECOND  # clocks of old entries may be off by this
+SNAPSHOT_ENTRIES: Final = 50_000  # folded in a second at a start, without a newer snapshot
+
+# Market streams and the feed.
+
+HANDSHAKE_BYTES_MAX: Final = 1 << 16
+STREAM_BYTES_MAX: Final = 1 << 20  # one message; the longest depth event seen has 60 KB
+STREAMS_PER_CONNECTION_MAX: Final = 200
+SUBSCRIBE_STREAMS_MAX: Final = 100  # of one request; the venue refuses texts over 16 000 characters
+STREAM_CONNECTIONS_MAX: Final = 32
+BOOK_LEVELS_MAX: Final = 5_000
+BOOK_ORDERED_MIN: Final = 32
+BOOK_ORDERED_MAX: Final = 256
+BOOK_DELTAS_BUFFERED_MAX: Final = 600  # a minute of the 100 ms stream
+SNAPSHOT_LEVELS: Final = 1_000
+SNAPSHOT_SPACING: Final[Nanos] = 100 * NANOS_PER_MS
+SNAPSHOT_BURST: Final = 20
+SNAPSHOT_REFILL: Final[Nanos] = 1_500 * NANOS_PER_MS  # 40 a minute at weight 50: a third of 6 000
+SNAPSHOT_RETRY_MIN: Final[Nanos] = 250 * NANOS_PER_MS
+SNAPSHOT_RETRY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
+FIXED_MAX: Final = (1 << 63) - 1  # the widest number a record holds
+EVENT_AHEAD_MAX: Final[Nanos] = 1 * NANOS_PER_SECOND
+CLOCK_CORROBORATIONS: Final = 8
+CLOCK_STEP_MIN: Final[Nanos] = 250 * NANOS_PER_MS
+SEQUENCE_CORROBORATIONS: Final = 100
+PRICE_BAND_PERCENT: Final = 10
+PRICE_CORROBORATIONS: Final = 5
+INTAKE_BURST_MAX: Final = 256
+SUBSCRIBE_SPACING: Final[Nanos] = 340 * NANOS_PER_MS  # three a second; the venue takes five
+DEPTH_PUBLISH_PERIOD: Final[Nanos] = 5 * NANOS_PER_MS
+FEED_COUNT_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS
+FEED_COLLECT_PERIOD: Final[Nanos] = 10 * NANOS_PER_SECOND
+FEED_CLOCK_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
+DROPS_LOGGED_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
+STREAM_SILENCE_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
+
+assert STREAMS_PER_CONNECTION_MAX <= 1_024, "the venue's own limit of one connection"
+assert SNAPSHOT_LEVELS <= BOOK_LEVELS_MAX, "a snapshot fits a book"
+assert BOOK_ORDERED_MIN < BOOK_ORDERED_MAX < BOOK_LEVELS_MAX, "only the best levels are ordered"
+assert SNAPSHOT_RETRY_MIN < SNAPSHOT_RETRY_MAX, "delays grow"
+
+# Exchange: the life of a connection and the requests on it.
+
+CONNECT_TIMEOUT: Final[Nanos] = 5 * NANOS_PER_SECOND
+CLOSE_TIMEOUT: Final[Nanos] = 1 * NANOS_PER_SECOND
+RECONNECT_DELAY_MIN: Final[Nanos] = 100 * NANOS_PER_MS
+RECONNECT_DELAY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
+CONNECTION_STABLE_AFTER: Final[Nanos] = 10 * NANOS_PER_SECOND
+CONNECTION_SILENCE_MAX: Final[Nanos] = 65 * NANOS_PER_SECOND
+WATCHDOG_CHECKS: Final = 8  # within one time of allowed silence
+MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
+EARLY_MESSAGES_MAX: Final = 1_024  # between the handshake and the listener
+WRITE_BACKLOG_BYTES_MAX: Final = 64 * 1024
+REQUESTS_IN_FLIGHT_MAX: Final = 1_024
+CLOCK_SAMPLES: Final = 5
+CLOCK_REFRESH: Final[Nanos] = 3_600 * NANOS_PER_SECOND
+READ_TIMEOUT: Final[Nanos] = 12 * NANOS_PER_SECOND  # the venue's own ends after 10 s
+TRADES_PER_PAGE_MAX: Final = 1_000
+TRADE_PAGES_MAX: Final = 1_000
+ORDERS_PER_PAGE_MAX: Final = 1_000
+ORDER_PAGES_MAX: Final = 1_000
+CATALOGUE_BYTES_MAX: Final = 64 * 1024 * 1024
+
+assert CONNECTION_SILENCE_MAX > 3 * 20 * NANOS_PER_SECOND, "the venue pings every 20 s"
+assert CONNECTION_STABLE_AFTER >= NANOS_PER_SECOND, "300 connections in 5 min is the venue's limit"
+assert RECONNECT_DELAY_MIN < RECONNECT_DELAY_MAX, "delays grow"
+assert LOG_FIELDS_MAX * LOG_FIELD_CHARS_MAX <= LOG_LINE_BYTES_MAX, "a cut line fits"
+ORDER_ATTEMPTS_MAX: Final = 8
+RETRY_DELAY: Final[Nanos] = 100 * NANOS_PER_MS
+RETRY_DELAY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
+QUERY_DELAYS: Final[tuple[Nanos, ...]] = tuple(
+    ms * NANOS_PER_MS for ms in (200, 500, 1_000, 2_000)
+)  # the last one repeats until the fence has passed
+RECONCILE_PERIOD: Final[Nanos] = 30 * NANOS_PER_SECOND
+RECONCILE_CONFIRM: Final[Nanos] = 2 * NANOS_PER_SECOND  # a difference must be read twice
+RECONCILE_ORDER_AGE: Final[Nanos] = 2 * NANOS_PER_SECOND
+MARK_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS  # positions at the market, timers that are due
+SUMMARY_PERIOD: Final[Nanos] = NANOS_PER_SECOND
+GATEWAY_READY: Final[Nanos] = 15 * NANOS_PER_SECOND
+EXECUTOR_DRAIN: Final[Nanos] = 4 * NANOS_PER_SECOND
+JOURNAL_SWITCH_INTERVAL_SECONDS: Final = 0.0002
+TRAILS_KEPT: Final = 1_024  # orders followed for the latency histograms
+SIGNAL_TIMES_KEPT: Final = 1_024  # for rates by the second
+EQUITY_MARK_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
+REFUSAL_RULES_MAX: Final = 1 << 16  # a report carries its rule as two bytes
+
+# Links: shared segments, rings, tables, the status board.
+
+SEGMENT_HEADER_BYTES: Final = 4096  # one page, so that what follows maps at a page border
+RING_READERS_MAX: Final = 64
+RING_BLOCK_SLOTS: Final = 256  # what a writer prepares at a time
+CLAIM_SLOTS: Final = 256  # what it claims of an overwriting ring at a time, if that is little of it
+DRAIN_SLOTS_MAX: Final = 256
+READ_RETRIES_MAX: Final = 8
+PARK_MS_MAX: Final = 4
+TABLE_ROWS_MAX: Final = 4096
+DEPTH_LEVELS: Final = 20  # per side
+BOARD_PAGES_MAX: Final = 128
+BOARD_COUNTERS_MAX: Final = 128
+BOARD_GAUGES_MAX: Final = 64
+HISTOGRAM_STAGES_MAX: Final = 16
+MARKET_RING_SLOTS: Final = 1 << 18
+SIGNAL_RING_SLOTS: Final = 1 << 12
+REPORT_RING_SLOTS: Final = 1 << 14
+
+assert PARK_MS_MAX in range(2, 6), "a wake-up lost for want of a fence is found within milliseconds"
+assert MARKET_RING_SLOTS >= 90 * 2_000, "the market ring holds 90 s of a busy market"
+assert DRAIN_SLOTS_MAX * 4 <= SIGNAL_RING_SLOTS, "one batch is a small part of a ring"
+assert WORKERS_MAX + 2 <= RING_READERS_MAX, "every worker and the viewer read the market ring"
+assert CHILDREN_MAX <= BOARD_PAGES_MAX, "every child has a page"
+assert CLAIM_SLOTS == RING_BLOCK_SLOTS, "a writer that claims enters its next block with it"
+assert INSTRUMENTS_MAX <= TABLE_ROWS_MAX, "every instrument has a row"
+
+# Strategies and their workers.
+
+SHARD_OVERLOAD: Final = 0.1  # a worker may be this much fuller to keep an instrument together
+SIGNAL_SPACING_MIN: Final[Nanos] = 1 * NANOS_PER_SECOND  # of one strategy
+PENDING_SIGNAL_MAX: Final[Nanos] = 20 * NANOS_PER_SECOND  # an order in doubt is settled in 13 s
+EXIT_RETRY_DELAY: Final[Nanos] = 1 * NANOS_PER_SECOND
+EXIT_RETRY_DOUBLINGS: Final = 5
+CALLBACK_SLOW: Final[Nanos] = 50_000  # every callback slower than this is counted one by one
+CALLBACK_BUDGET: Final[Nanos] = 10 * NANOS_PER_MS
+CALLBACK_SAMPLE_PERIOD: Final = 512  # every so many events, all callbacks are counted
+INCIDENTS_MAX: Final = 256  # kept until a worker has logged them
+FAULTS_MAX: Final = 3  # a strategy that raises this often within the window is quarantined
+FAULT_WINDOW: Final[Nanos] = 60 * NANOS_PER_SECOND
+CONFLATION_LAG: Final = 256  # records behind after a full drain: time to skip quotes
+CONFLATION_DRAINS_MAX: Final = 64
+DEPTH_POLL_PERIOD: Final[Nanos] = 50 * NANOS_PER_MS  # the venue renews depth every 100 ms
+COLLECT_PERIOD_IDLE: Final[Nanos] = 10 * NANOS_PER_SECOND
+COLLECT_PERIOD_MAX: Final[Nanos] = 60 * NANOS_PER_SECOND
+HOUSEKEEPING_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS
+OVER_BUDGET_LOG_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
+
+assert STRATEGIES_MAX <= STRATEGY_NUMBER_MAX, "every strategy has a number, and most stay unused"
+assert PENDING_SIGNAL_MAX > 13 * NANOS_PER_SECOND, "no strategy gives up before the executor does"
+assert CALLBACK_SLOW < CALLBACK_BUDGET, "what is over budget is counted exactly"
+
+# Simulated venue: what one client may hold of it, and what it holds itself.
+
+VENUE_STREAMS_MAX: Final = 1_024  # of one connection, as on the live venue
+VENUE_STREAM_NAME_CHARS_MAX: Final = 100
+VENUE_SUBSCRIPTIONS_MAX: Final = 65_535  # user data, in the life of one connection
+VENUE_CONNECTIONS_MAX: Final = 1_000
+VENUE_CONTROL_MESSAGES_PER_SECOND: Final = 5  # on a streams connection
+VENUE_MESSAGE_BYTES_MAX: Final = 1 << 20
+VENUE_SEND_BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024  # a client further behind is cut off
+VENUE_PONG_TIMEOUT: Final[Nanos] = 60 * NANOS_PER_SECOND
+VENUE_PINGS_UNANSWERED_MAX: Final = 64
+VENUE_CLOSE_TIMEOUT: Final[Nanos] = 1 * NANOS_PER_SECOND
+VENUE_ACTS_PER_TURN_MAX: Final = 64  # some 2 ms; then sockets have their turn
+VENUE_TURN_MIN: Final[Nanos] = 1 * NANOS_PER_MS
+VENUE_STALL_MAX: Final[Nanos] = 1 * NANOS_PER_SECOND
+VENUE_MARKS_PERIOD: Final[Nanos] = 5 * NANOS_PER_SECOND
+VENUE_SNAPSHOT_LAG_MAX: Final = 2  # depth events a snapshot may be older than the stream
+VENUE_KLINE_MINUTES_KEPT: Final = 1_500
+VENUE_MODEL_LEVELS_MAX: Final = 40  # on each side of a book
+TAPE_FRAMES_MAX: Final = 2_000_000  # held in memory, some 400 bytes each
+TAPE_LINE_BYTES_MAX: Final = 4 * 1024 * 1024
+
+assert VENUE_KLINE_MINUTES_KEPT > 24 * 60, "a day's interval is made of minutes that are known"
+assert VENUE_TURN_MIN < VENUE_STALL_MAX, "a turn is no stall"

@@ -1,0 +1,73 @@
+"""What the running engine says of itself, for `genesis status` and the line on the terminal.
+
+The orchestrator fills it from the status board and the executor's account summaries. Amounts are
+decimal text in the quote asset. The document is data, not a judgement: `problems` names what the
+health monitor found wrong, and is empty when all is well.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+EngineState: TypeAlias = Literal["starting", "running", "stopping", "stopped"]
+
+
+class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Percentiles of one stage since the start, in microseconds."""
+
+    count: int
+    p50_us: float
+    p99_us: float
+    p999_us: float
+
+
+class ProcessSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One child, as its board page and the kernel show it."""
+
+    name: str
+    pid: int
+    state: str
+    epoch: int
+    restarts: int
+    heartbeat_age_ms: int
+    memory_mib: float
+    cpu_seconds: float
+
+
+class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine at one moment.
+
+    Counts are since the start of this run. `dropped` counts bad frames by reason, `refusals`
+    refused signals by rule, `gaps` the market events that readers or streams missed. `ledger_equal`
+    is None until our balances have been compared with the venue's.
+    """
+
+    state: EngineState
+    pid: int
+    uptime_s: float
+    mode: str
+    market: str
+    tier: str
+    messages: int = 0
+    messages_per_second: float = 0.0
+    dropped: dict[str, int] = {}
+    gaps: int = 0
+    torn: int = 0
+    strategies: int = 0
+    strategies_paused: int = 0
+    strategies_quarantined: int = 0
+    signals: int = 0
+    refusals: dict[str, int] = {}
+    orders: int = 0
+    fills: int = 0
+    open_orders: int = 0
+    in_doubt: int = 0
+    equity: str = "0"
+    realized_pnl: str = "0"
+    unrealized_pnl: str = "0"
+    fees: str = "0"
+    ledger_equal: bool | None = None
+    restarts: int = 0
+    problems: tuple[str, ...] = ()
+    processes: tuple[ProcessSummary, ...] = ()
+    latency: dict[str, LatencySummary] = {}

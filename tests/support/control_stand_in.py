@@ -1,0 +1,42 @@
+"""An engine in name only: serves a control socket until it is told to stop.
+
+`python -m tests.support.control_stand_in SOCKET` prints a line once it serves. A second word,
+`deaf`, makes it take the order to stop and go on.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from genesis.control_socket import Command, ControlServer, Peer
+from genesis.errors import UsageError
+from tests.support.statuses import TRADING
+
+
+async def serve(path: Path, *, is_deaf: bool) -> None:
+    """Answer `status` and `stop`; end after a `stop`."""
+    stopping = asyncio.Event()
+
+    async def respond(command: Command, _peer: Peer) -> Mapping[str, object]:
+        if command.command == "status":
+            document: Mapping[str, object] = msgspec.to_builtins(TRADING)
+            return document
+        if command.command == "stop":
+            if not is_deaf:
+                stopping.set()
+            return {}
+        raise UsageError(f"unknown command {command.command!r}")
+
+    server = ControlServer(path, respond)
+    await server.start()
+    sys.stdout.write("serving\n")
+    sys.stdout.flush()
+    await stopping.wait()
+    await server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), is_deaf=sys.argv[2:] == ["deaf"]))

@@ -1,0 +1,75 @@
+"""How the engine's status reads."""
+
+import msgspec
+
+from genesis.cli.status import render_health, render_status_line, render_status_page
+from genesis.status import StatusDocument
+from tests.support.statuses import TRADING
+
+
+def changed(**changes: object) -> StatusDocument:
+    """Return the trading engine's status with some facts changed."""
+    return msgspec.convert(msgspec.to_builtins(TRADING) | changes, StatusDocument)
+
+
+def test_the_line_tells_time_health_money_and_counts_in_this_order() -> None:
+    """What an operator looks for first stands first, since a narrow terminal cuts the end off."""
+    assert render_status_line(TRADING) == (
+        "01:02:05  healthy  equity 100,012.35 (P&L +12.35)  98 fills  120 orders  532 signals  "
+        "119 strategies  403 msg/s  1 restarts  2 gaps"
+    )
+
+
+def test_a_loss_shows_its_sign() -> None:
+    """Realized and unrealized together are what the engine has made or lost."""
+    line = render_status_line(changed(realized_pnl="-1000.005", unrealized_pnl="0"))
+
+    assert "(P&L -1,000.00)" in line
+
+
+def test_health_names_the_worst_first() -> None:
+    """Books that differ from the venue's outrank all; then the first problem, with their number."""
+    assert render_health(TRADING) == "healthy"
+    assert render_health(changed(state="stopping")) == "stopping"
+    assert render_health(changed(problems=["feed is silent"])) == "feed is silent"
+    assert render_health(changed(problems=["a", "b", "c"])) == "a (+2)"
+    assert render_health(changed(problems=["a"], ledger_equal=False)) == "LEDGER DIFFERS"
+
+
+def test_the_page_names_what_was_dropped_and_refused() -> None:
+    """Bad frames and refused signals are counted by reason; reasons without a count stay away."""
+    page = render_status_page(TRADING)
+
+    assert "dropped     3 crossed\n" in page
+    assert "refused     7 data_age\n" in page
+    assert "orders      120 sent, 4 open, 1 in doubt, 98 fills\n" in page
+    assert "ledger      equals the venue's\n" in page
+
+
+def test_the_page_has_a_row_for_each_process_and_stage() -> None:
+    """Each child and each hop of a message stands in its own row."""
+    rows = [line.split() for line in render_status_page(TRADING).splitlines()]
+
+    assert ["worker-0", "4712", "running", "5", "1", "40", "38.2", "12.5"] in rows
+    assert ["socket_to_published", "9", "31", "100", "400"] in rows
+
+
+def test_an_engine_that_has_seen_nothing_yet_has_a_page_too() -> None:
+    """The status can be asked for from the first moment on."""
+    page = render_status_page(
+        StatusDocument(
+            state="starting",
+            pid=1,
+            uptime_s=0,
+            mode="sim",
+            market="model",
+            tier="sniper",
+            problems=("venue is starting",),
+        )
+    )
+
+    assert page.startswith("00:00:00  venue is starting  no account yet  0 fills")
+    assert "ledger      not compared yet\n" in page
+    assert "dropped     none\n" in page
+    assert "problem     venue is starting\n" in page
+    assert "stage" not in page

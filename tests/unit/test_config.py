@@ -1,0 +1,123 @@
+"""Settings: what is valid, what the defaults mean, and that a dump reads back."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from genesis.config import Settings, Tier
+
+
+def test_default_settings_trade_on_the_simulated_venue_as_strategist() -> None:
+    """With no configuration at all, the engine simulates with $100 000 and 120 strategies."""
+    settings = Settings()
+
+    assert settings.mode == "sim"
+    assert settings.market.source == "model"
+    assert settings.capital_quote == Decimal(100_000)
+    assert settings.tier is Tier.STRATEGIST
+    assert settings.strategy_count == 120
+
+
+def test_settings_read_back_from_the_json_that_children_are_handed() -> None:
+    """A child's settings equal its parent's, to the last digit of money."""
+    settings = Settings.model_validate(
+        {"capital_quote": "12345.00000001", "risk": {"max_order_notional": "0.3"}}
+    )
+
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_settings_are_frozen() -> None:
+    """Settings are decided once: nobody changes them while the engine runs."""
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().risk.orders_per_second = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("capital", "tier", "daily_loss"),
+    [
+        ("500", Tier.SNIPER, 25),
+        ("1999.99", Tier.SNIPER, 25),
+        ("2000", Tier.HUNTER, 100),
+        ("9999.99", Tier.HUNTER, 100),
+        ("10000", Tier.STRATEGIST, 500),
+    ],
+)
+def test_capital_decides_the_tier(capital: str, tier: Tier, daily_loss: int) -> None:
+    """Sniper from $500, Hunter from $2 000, Strategist from $10 000; the daily loss follows."""
+    settings = Settings.model_validate({"capital_quote": capital})
+
+    assert settings.tier is tier
+    assert settings.daily_loss_limit == daily_loss
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"capital_quote": "499.99"}, "greater than or equal to 500"),
+        ({"capital_quote": "1000.000000001"}, "8 decimal places"),
+        ({"capital_quote": "NaN"}, "finite"),
+        ({"market": {"source": "replay"}}, "needs `path`"),
+        ({"market": {"path": "tape.ndjson"}}, "only for replays"),
+        ({"market": {"speed": -1}}, "greater than or equal to 0"),
+        ({"venue": {"host": "192.0.2.1"}}, "this machine only"),
+        ({"venue": {"host": "localhost"}}, "this machine only"),
+        ({"venue": {"maker_fee": "-0.1"}}, "greater than or equal to 0"),
+        ({"links": {"market_slots": 1000}}, "use 512 or 1024"),
+        ({"strategies": {"count": 1}}, "nothing to do"),
+        ({"supervision": {"restart_delay_max_ms": 100}}, "at least restart_delay_ms"),
+        ({"risk": {"position_fraction": "1.01"}}, "less than or equal to 1"),
+        ({"unknown": 1}, "not permitted"),
+    ],
+)
+def test_nonsense_is_refused(values: dict[str, object], complaint: str) -> None:
+    """What cannot be meant is refused when it is read, never when it would first matter."""
+    with pytest.raises(ValidationError, match=complaint):
+        Settings.model_validate(values)
+
+
+def test_a_roster_names_each_strategy_once() -> None:
+    """Orders and positions are told apart by strategy_id, so two strategies cannot share one."""
+    entry = {"strategy_id": "a", "kind": "ema_cross", "symbol": "BTCUSDT"}
+
+    with pytest.raises(ValidationError, match="'a' stands twice"):
+        Settings.model_validate({"strategies": {"roster": [entry, entry], "workers": 1}})
+
+
+def test_a_roster_decides_how_many_strategies_run() -> None:
+    """A roster replaces the default one, so `count` no longer matters."""
+    entry = {"strategy_id": "a", "kind": "ema_cross", "symbol": "BTCUSDT"}
+    settings = Settings.model_validate({"strategies": {"roster": [entry], "workers": 1}})
+
+    assert settings.strategy_count == 1
+
+
+def test_paths_are_absolute_and_derived_ones_stand_in_the_state_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A relative path starts where `genesis` was called, for every process of the engine."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.model_validate({"state_dir": "state", "logs": {"path": "~/log"}})
+
+    assert settings.state_dir == tmp_path / "state"
+    assert settings.log_path == Path.home() / "log"
+    assert settings.venue_ledger_path == tmp_path / "state" / "venue.db"
+    assert settings.control_socket_path == tmp_path / "state" / "control.sock"
+
+
+def _undescribed(model: type[BaseModel]) -> list[str]:
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            found += [f"{name}.{inner}" for inner in _undescribed(section)]
+        elif not field.description:
+            found.append(name)
+    return found
+
+
+def test_every_setting_is_described() -> None:
+    """The description is the only documentation of a setting, so none goes without."""
+    assert _undescribed(Settings) == []

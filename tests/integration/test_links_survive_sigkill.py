@@ -1,0 +1,39 @@
+"""Links between real processes that die at any point. `scripts/kill_links.py` is the long form."""
+
+import random
+
+from scripts.kill_links import ring_specs, run_ring_campaign, run_table_campaign
+
+KILLS = 8
+SEED = 20
+
+
+def test_a_refusing_ring_loses_nothing() -> None:
+    """Whoever is killed whenever: every record arrives, whole, in order; none is missing."""
+    verdict = run_ring_campaign(ring_specs()["refusing ring"], KILLS, random.Random(SEED))
+    assert verdict.violations == []
+    assert verdict.missed == 0
+    assert verdict.delivered - verdict.redelivered == verdict.published > 0
+
+
+def test_an_overwriting_ring_counts_every_gap() -> None:
+    """Whoever is killed whenever: what a reader did not get, it knows it did not get."""
+    spec = ring_specs()["overwriting ring"]
+    verdict = run_ring_campaign(spec, KILLS, random.Random(SEED))
+    assert verdict.violations == []
+    reached = verdict.delivered + verdict.missed - verdict.redelivered
+    assert reached == spec.readers * verdict.published > 0
+
+
+def test_a_writer_that_publishes_too_early_is_found_out() -> None:
+    """The control: a ring whose cursor moves before its record does not pass for a right one."""
+    spec = ring_specs()["refusing ring"]
+    verdict = run_ring_campaign(spec, 1, random.Random(SEED), writer="publish_early")
+    assert verdict.violations
+
+
+def test_a_table_row_is_never_torn() -> None:
+    """A writer killed in mid-row leaves a whole row behind, and its successor writes on."""
+    verdict = run_table_campaign(KILLS, random.Random(SEED))
+    assert verdict.violations == []
+    assert verdict.published > 0

@@ -1,0 +1,43 @@
+"""What a venue is made of; whoever starts one (a child process, a test) fills this in."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos
+from genesis.venue.exchange import ExchangeRules
+from genesis.venue.faults import FaultOptions
+from genesis.venue.replay_market import ReplayOptions
+from genesis.venue.signatures import RegisteredKey
+
+SIM_ACCOUNT_ID = 1
+"""The account of the key that a simulated venue is started with."""
+
+
+class ModelOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The market model: `rate` is stream messages a second, over all instruments."""
+
+    seed: int = 1
+    rate: float = 400.0
+    instruments: int = 20
+
+
+class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One simulated venue.
+
+    `ledger_path` ":memory:" keeps no books beyond the process. `tape_path` makes it a replay. Each
+    account that a key names begins with `deposits`, asset and scaled amount. `latency` passes
+    between a request's coming in and its being carried out; `faults` is what goes wrong, by plan.
+    """
+
+    ledger_path: Path | Literal[":memory:"]
+    keys: tuple[RegisteredKey, ...]
+    tape_path: Path | None = None
+    replay: ReplayOptions = ReplayOptions()
+    model: ModelOptions = ModelOptions()
+    rules: ExchangeRules = ExchangeRules()
+    deposits: tuple[tuple[str, Amount], ...] = (("USDT", 100_000 * SCALE),)
+    latency: Nanos = 0
+    faults: FaultOptions = FaultOptions()
+    ping_interval: Nanos = 20 * NANOS_PER_SECOND

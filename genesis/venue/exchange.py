@@ -1,0 +1,414 @@
+"""The exchange: orders in, trades, balances and reports out. Pure but for the ledger it is given.
+
+It puts together the market's books, the accounts and the ledger. Every method takes the present;
+every outcome that is returned, and every event that is taken, is in the ledger already. `Refused`
+is the venue's no and changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Final, NamedTuple
+
+import msgspec
+
+from genesis.domain.orders import OrderType, Side, TimeInForce
+from genesis.units import NANOS_PER_MS, SCALE, Amount, Nanos, Quantity, notional
+from genesis.venue import refusals
+from genesis.venue.account import Account, Balance
+from genesis.venue.filters import FilterContext, check_filters
+from genesis.venue.ledger import BalanceRow, HistoryRange, Ledger, OrderKey
+from genesis.venue.listing import Listing, known_listing
+from genesis.venue.market import Market
+from genesis.venue.matching import (
+    Execution,
+    InstrumentBook,
+    MatchEvent,
+    Prevention,
+    Taker,
+    affordable_quantity,
+)
+from genesis.venue.open_orders import OpenOrders
+from genesis.venue.order_entry import CancelRequest
+from genesis.venue.orders import ExpiryReason, NewOrder, VenueOrder, VenueTrade
+from genesis.venue.request_limits import OrderLimit, RateLimitCount, RateLimits
+from genesis.venue.settlement import Desk, Fees, Settlement, UserEvent
+
+_NANOS_PER_US: Final = 1_000
+
+
+class ExchangeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every account; fees are rates scaled by 10**8."""
+
+    maker_fee: Amount = SCALE // 1_000
+    taker_fee: Amount = SCALE // 1_000
+    limits: RateLimits = RateLimits()
+
+
+class Placement(NamedTuple):
+    """An accepted order and what it traded at once."""
+
+    order: VenueOrder
+    fills: list[VenueTrade]
+
+
+class Exchange:
+    """One venue: all accounts, all instruments of its market.
+
+    `now` is the moment of its start; ids that must rise for ever begin from it or from the ledger.
+    Open orders on record go back into the books; those of symbols no longer listed expire.
+    """
+
+    def __init__(self, market: Market, ledger: Ledger, rules: ExchangeRules, now: Nanos) -> None:
+        self.market = market
+        self.rules = rules
+        self.listings: Mapping[str, Listing] = dict(market.listings)
+        self._ledger = ledger
+        self._accounts: dict[int, Account] = {}
+        self._events: list[UserEvent] = []
+        self._open = OpenOrders()
+        self._order_ids = count(ledger.last_order_id() + 1)
+        self._request_ids = count(now // _NANOS_PER_US)
+        self._desk = Desk(
+            accounts=self._accounts,
+            order_limits={},
+            open_orders=self._open,
+            ledger=ledger,
+            fees=Fees(rules.maker_fee, rules.taker_fee),
+            execution_ids=count(now // _NANOS_PER_US),
+            events=self._events,
+            listings=dict(self.listings),
+        )
+        self._restore(now)
+
+    # The market and the outcome of steps.
+
+    @property
+    def next_at(self) -> Nanos | None:
+        """When `advance` has something to do: a time past means at once, None not by itself."""
+        return self.market.next_at
+
+    def advance(self, now: Nanos, acts_max: int) -> bool:
+        """Let the public do what is due, `acts_max` acts at most; tell whether more is due."""
+        market = self.market
+        for _ in range(acts_max):
+            next_at = market.next_at
+            if next_at is None or next_at > now:
+                return False
+            fills = market.step(now)
+            if fills:
+                settlement = Settlement(self._desk, now // NANOS_PER_MS)
+                for symbol, execution in fills:
+                    settlement.execute(symbol, execution)
+                settlement.close()
+        return True
+
+    def take_events(self) -> list[UserEvent]:
+        """Return the user events since the last call, in order."""
+        events = self._events[:]
+        self._events.clear()
+        return events
+
+    # Accounts.
+
+    def open_account(
+        self, account_id: int, deposits: Iterable[tuple[str, Amount]], now: Nanos
+    ) -> None:
+        """Make sure an account exists; a new one begins with the deposits."""
+        if account_id not in self._accounts:
+            account = self._account_of(account_id)
+            for asset, amount in deposits:
+                account.restore(asset, Balance(free=amount))
+                row = BalanceRow(account_id, asset, amount, 0)
+                self._ledger.deposit(row, now // NANOS_PER_MS)
+
+    def account(self, account_id: int) -> Account:
+        """Return an account that is open, to be read only."""
+        return self._accounts[account_id]
+
+    def order_counts(self, account_id: int, now: Nanos) -> list[RateLimitCount]:
+        """Return an account's order counts as replies show them."""
+        return self._desk.order_limits[account_id].entries(now // NANOS_PER_MS)
+
+    def count_late_request(self, account_id: int, now: Nanos) -> None:
+        """Count an order refused for its age just before matching: it counts all the same."""
+        self._desk.order_limits[account_id].count_order(now // NANOS_PER_MS)
+
+    def generated_id(self) -> str:
+        """Return a client order id for a request that came without one."""
+        return f"sim-{next(self._request_ids):x}"
+
+    def listing(self, symbol: str) -> Listing:
+        """Return the rules of a symbol.
+
+        Raises:
+            Refused: The symbol is not listed.
+        """
+        listing = self.listings.get(symbol)
+        if listing is None:
+            raise refusals.invalid_symbol()
+        return listing
+
+    # Placing.
+
+    def check(self, account_id: int, request: NewOrder, now: Nanos) -> None:
+        """Refuse an order that the parameters, filters or order limits do not allow.
+
+        Raises:
+            Refused: Why not.
+        """
+        listing = self.listing(request.symbol)
+        self._desk.order_limits[account_id].check(now // NANOS_PER_MS)
+        context = FilterContext(
+            self.market.reference_price(request.symbol, now),
+            self._open.count(account_id, request.symbol),
+        )
+        check_filters(request, listing, context)
+
+    def place(self, account_id: int, request: NewOrder, now: Nanos) -> Placement:
+        """Take an order in, let it match, and let the rest wait or expire.
+
+        Raises:
+            Refused: The order was not taken in; nothing has changed.
+        """
+        self.check(account_id, request, now)
+        if self._open.has_client_id(account_id, request.symbol, request.client_order_id):
+            raise refusals.new_order_rejected(refusals.DUPLICATE_ORDER)
+        book = self.market.book(request.symbol)
+        order = self._new_order(account_id, request, now)
+        if order.order_type is OrderType.LIMIT_MAKER and _crosses(order, book):
+            raise refusals.new_order_rejected(refusals.WOULD_TAKE)
+        locked = self._required_funds(order, book)
+        order.order_id = next(self._order_ids)
+        self._desk.order_limits[account_id].count_order(now // NANOS_PER_MS)
+        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement.accept(order, locked)
+        if order.time_in_force is TimeInForce.FOK and not _can_fill(order, book):
+            settlement.expire(order, ExpiryReason.UNFILLED_FOK)
+        else:
+            self._match(order, book, settlement, now)
+        settlement.close()
+        fills = [trade for trade in settlement.trades if trade.order_id == order.order_id]
+        return Placement(order, fills)
+
+    def _new_order(self, account_id: int, request: NewOrder, now: Nanos) -> VenueOrder:
+        """Make the order, its quantity derived from the book where it came as a quote amount."""
+        now_ms = now // NANOS_PER_MS
+        order = VenueOrder(
+            order_id=0,
+            account_id=account_id,
+            symbol=request.symbol,
+            client_order_id=request.client_order_id,
+            side=request.side,
+            order_type=request.order_type,
+            time_in_force=request.time_in_force,
+            price=request.price,
+            quantity=request.quantity,
+            quote_quantity=request.quote_quantity,
+            stp_mode=request.stp_mode,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+        )
+        if request.quote_quantity:
+            order.quantity = self._derived_quantity(order)
+        order.open_quantity = order.quantity
+        return order
+
+    def _derived_quantity(self, order: VenueOrder) -> Quantity:
+        listing = self.listing(order.symbol)
+        offers = self.market.book(order.symbol).offers_to(order)
+        quantity = affordable_quantity(offers, order.quote_quantity, listing.step_size)
+        if quantity == 0:
+            raise refusals.new_order_rejected(refusals.THIN_BOOK)
+        if quantity > listing.market_max_quantity:
+            raise refusals.filter_failure("MARKET_LOT_SIZE")
+        return quantity
+
+    def _required_funds(self, order: VenueOrder, book: InstrumentBook) -> Amount:
+        """Return what the order must hold back.
+
+        Raises:
+            Refused: The account has less than that.
+        """
+        listing = self.listing(order.symbol)
+        if order.side is Side.SELL:
+            asset, required = listing.base_asset, order.quantity
+        elif order.order_type is OrderType.MARKET:
+            asset, required = listing.quote_asset, _market_cost(order, book)
+        else:
+            asset, required = listing.quote_asset, notional(order.price, order.quantity)
+        if required > self._accounts[order.account_id].free(asset):
+            raise refusals.new_order_rejected(refusals.INSUFFICIENT_BALANCE)
+        return required
+
+    def _match(
+        self, order: VenueOrder, book: InstrumentBook, settlement: Settlement, now: Nanos
+    ) -> None:
+        limit = None if order.order_type is OrderType.MARKET else order.price
+        taker = Taker(order.side, limit, order.open_quantity, order)
+        events = book.match(taker)
+        order.open_quantity = taker.open_quantity
+        executions = [event for event in events if isinstance(event, Execution)]
+        self.market.number_trades(order.symbol, executions, now)
+        _settle_events(order.symbol, events, settlement)
+        if order.is_open:
+            _finish(order, book, settlement)
+        self.market.publish(order.symbol, now)
+
+    # Canceling.
+
+    def cancel(self, account_id: int, request: CancelRequest, now: Nanos) -> VenueOrder:
+        """Cancel one open order, and return it as it ended.
+
+        Raises:
+            Refused: No such order is open, or it is not in the demanded state.
+        """
+        self.listing(request.symbol)
+        key = OrderKey(
+            account_id=account_id,
+            symbol=request.symbol,
+            order_id=request.order_id,
+            client_order_id=request.client_order_id,
+        )
+        order = self._open.find(key)
+        if order is None:
+            if request.order_id and request.client_order_id and self._knows_either(key):
+                raise refusals.cancel_rejected(refusals.CANCEL_IDS_DISAGREE)
+            raise refusals.cancel_rejected()
+        if request.only_status not in ("", order.status.value):
+            raise refusals.cancel_rejected(refusals.CANCEL_RESTRICTED)
+        self._cancel([order], request.cancel_id, now)
+        return order
+
+    def cancel_all(self, account_id: int, symbol: str, now: Nanos) -> list[VenueOrder]:
+        """Cancel every open order of an account on a symbol, and return them as they ended.
+
+        Raises:
+            Refused: None is open.
+        """
+        self.listing(symbol)
+        orders = list(self._open.of_account(account_id, symbol))
+        if not orders:
+            raise refusals.cancel_rejected()
+        self._cancel(orders, self.generated_id(), now)
+        return orders
+
+    def _cancel(self, orders: Iterable[VenueOrder], cancel_id: str, now: Nanos) -> None:
+        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        for order in orders:
+            self.market.book(order.symbol).remove(order)
+            settlement.cancel(order, cancel_id)
+            self.market.publish(order.symbol, now)
+        settlement.close()
+
+    # Looking.
+
+    def query(self, key: OrderKey) -> VenueOrder:
+        """Return an order, open or not.
+
+        Raises:
+            Refused: There is none, or the two ids name different orders.
+        """
+        self.listing(key.symbol)
+        order = self._open.find(key) or self._ledger.find_order(key)
+        if order is not None:
+            return order
+        if key.order_id and key.client_order_id and self._knows_either(key):
+            raise refusals.ids_disagree()
+        raise refusals.order_not_found()
+
+    def open_orders(self, account_id: int, symbol: str | None) -> list[VenueOrder]:
+        """Return an account's open orders, oldest first, of one symbol or of all."""
+        if symbol is not None:
+            self.listing(symbol)
+        return list(self._open.of_account(account_id, symbol))
+
+    def orders(self, wanted: HistoryRange) -> list[VenueOrder]:
+        """Return orders of an account and symbol, open or not."""
+        self.listing(wanted.symbol)
+        return self._ledger.orders(wanted)
+
+    def trades(self, wanted: HistoryRange) -> list[VenueTrade]:
+        """Return trades of an account and symbol."""
+        self.listing(wanted.symbol)
+        return self._ledger.trades(wanted)
+
+    def save_marks(self) -> None:
+        """Record the market's last prices."""
+        self._ledger.save_marks(self.market.marks())
+
+    def _knows_either(self, key: OrderKey) -> bool:
+        by_id = msgspec.structs.replace(key, client_order_id="")
+        by_client_id = msgspec.structs.replace(key, order_id=0)
+        return any(self._ledger.find_order(part) is not None for part in (by_id, by_client_id))
+
+    def _account_of(self, account_id: int) -> Account:
+        account = self._accounts.get(account_id)
+        if account is None:
+            account = self._accounts[account_id] = Account(account_id)
+            self._desk.order_limits[account_id] = OrderLimit(self.rules.limits)
+        return account
+
+    def _restore(self, now: Nanos) -> None:
+        for row in self._ledger.balances():
+            balance = Balance(row.free, row.locked)
+            self._account_of(row.account_id).restore(row.asset, balance)
+        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        for order in self._ledger.open_orders():
+            self._open.add(order)
+            if order.symbol in self.listings:
+                self.market.book(order.symbol).rest(order)
+                self.market.publish(order.symbol, now)
+            else:
+                self._desk.listings.setdefault(order.symbol, known_listing(order.symbol))
+                settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
+        settlement.close()
+
+
+def _crosses(order: VenueOrder, book: InstrumentBook) -> bool:
+    """Tell whether an order would trade at once."""
+    best = book.best_price(order.side.opposite)
+    return best is not None and (best - order.price) * order.side.value <= 0
+
+
+def _can_fill(order: VenueOrder, book: InstrumentBook) -> bool:
+    """Tell whether the book holds the whole of a limit order."""
+    wanted = order.quantity
+    for price, offered in book.offers_to(order):
+        if (price - order.price) * order.side.value > 0:
+            return False
+        wanted -= offered
+        if wanted <= 0:
+            return True
+    return False
+
+
+def _market_cost(order: VenueOrder, book: InstrumentBook) -> Amount:
+    """Return what a market buy will pay, as far as the book reaches."""
+    wanted, cost = order.quantity, 0
+    for price, offered in book.offers_to(order):
+        taken = min(wanted, offered)
+        cost += notional(price, taken)
+        wanted -= taken
+        if wanted == 0:
+            break
+    return cost
+
+
+def _settle_events(symbol: str, events: Iterable[MatchEvent], settlement: Settlement) -> None:
+    for event in events:
+        if isinstance(event, Prevention):
+            for order in (event.maker, event.taker):
+                if order is not None:
+                    settlement.prevent(order)
+        else:
+            settlement.execute(symbol, event)
+
+
+def _finish(order: VenueOrder, book: InstrumentBook, settlement: Settlement) -> None:
+    """Let what is left of an order wait, or expire."""
+    if order.order_type is OrderType.MARKET:
+        settlement.expire(order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
+    elif order.time_in_force is TimeInForce.GTC:
+        book.rest(order)
+    else:
+        settlement.expire(order, ExpiryReason.UNFILLED_IOC)

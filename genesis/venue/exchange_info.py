@@ -1,0 +1,118 @@
+"""The exchangeInfo reply: what is listed and by which rules (`binance-spot.md` section 8.2)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from genesis.units import DECIMALS, text_from_fixed
+from genesis.venue.listing import (
+    AVERAGE_PRICE_MINUTES,
+    MAX_NOTIONAL,
+    MAX_NUM_ORDERS,
+    MULTIPLIER_DOWN,
+    MULTIPLIER_UP,
+    Listing,
+)
+from genesis.venue.orders import SelfTradePrevention
+from genesis.venue.reports import JsonObject
+from genesis.venue.request_limits import RateLimits
+
+_ZERO: Final = text_from_fixed(0)
+
+
+def exchange_info(listings: Iterable[Listing], limits: RateLimits, now_ms: int) -> JsonObject:
+    """Return the whole reply for these symbols."""
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms,
+        "rateLimits": [
+            _limit("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute),
+            _limit("ORDERS", "SECOND", 10, limits.orders_per_10s),
+            _limit("ORDERS", "DAY", 1, limits.orders_per_day),
+        ],
+        "exchangeFilters": [],
+        "symbols": [_symbol(listing) for listing in listings],
+    }
+
+
+def _limit(kind: str, interval: str, interval_num: int, limit: int) -> JsonObject:
+    return {
+        "rateLimitType": kind,
+        "interval": interval,
+        "intervalNum": interval_num,
+        "limit": limit,
+    }
+
+
+def _symbol(listing: Listing) -> JsonObject:
+    """Only what this venue does is offered: strict clients take the flags at their word."""
+    return {
+        "symbol": listing.symbol,
+        "status": "TRADING",
+        "baseAsset": listing.base_asset,
+        "baseAssetPrecision": DECIMALS,
+        "quoteAsset": listing.quote_asset,
+        "quotePrecision": DECIMALS,
+        "quoteAssetPrecision": DECIMALS,
+        "baseCommissionPrecision": DECIMALS,
+        "quoteCommissionPrecision": DECIMALS,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "otoAllowed": False,
+        "opoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": False,
+        "amendAllowed": False,
+        "pegInstructionsAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": _filters(listing),
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": SelfTradePrevention.EXPIRE_MAKER,
+        "allowedSelfTradePreventionModes": list(SelfTradePrevention),
+    }
+
+
+def _filters(listing: Listing) -> list[JsonObject]:
+    """Return the filters in the order the live venue lists and tests them."""
+    up, down = text_from_fixed(MULTIPLIER_UP), text_from_fixed(MULTIPLIER_DOWN)
+    step = text_from_fixed(listing.step_size)
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": text_from_fixed(listing.tick_size),
+            "maxPrice": text_from_fixed(listing.max_price),
+            "tickSize": text_from_fixed(listing.tick_size),
+        },
+        {
+            "filterType": "LOT_SIZE",
+            "minQty": step,
+            "maxQty": text_from_fixed(listing.max_quantity),
+            "stepSize": step,
+        },
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "minQty": _ZERO,
+            "maxQty": text_from_fixed(listing.market_max_quantity),
+            "stepSize": _ZERO,
+        },
+        {
+            "filterType": "PERCENT_PRICE_BY_SIDE",
+            "bidMultiplierUp": up,
+            "bidMultiplierDown": down,
+            "askMultiplierUp": up,
+            "askMultiplierDown": down,
+            "avgPriceMins": AVERAGE_PRICE_MINUTES,
+        },
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": text_from_fixed(listing.min_notional),
+            "applyMinToMarket": True,
+            "maxNotional": text_from_fixed(MAX_NOTIONAL),
+            "applyMaxToMarket": False,
+            "avgPriceMins": AVERAGE_PRICE_MINUTES,
+        },
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": MAX_NUM_ORDERS},
+    ]

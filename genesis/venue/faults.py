@@ -1,0 +1,215 @@
+"""What goes wrong between a client and the venue, drawn from a seed. Pure: whoever serves plays it.
+
+The faults are those of `binance-spot.md` section 15, item 10, and all are legal: a request may
+vanish before or after it was carried out, wait on its way, wait again in the matching engine's
+queue, be answered late, twice, wrongly or not at all; queries and user events may lag. What never
+happens is what the protocol rules out: nothing enters the queue later than its recvWindow allows,
+and nothing waits in it for longer than `queue_delay_max`.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from genesis.units import NANOS_PER_MS, Nanos
+from genesis.venue import refusals
+from genesis.venue.refusals import Refused
+
+_AT_ONCE: Final[tuple[Nanos, ...]] = (0,)
+_NEVER: Final[tuple[Nanos, ...]] = ()
+_TRADING: Final = frozenset({"order.place", "order.cancel", "openOrders.cancelAll"})
+_THROTTLED_FOR_MS: Final = 300
+
+
+class FaultOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How often each fault happens, as a share of its occasions, and how long delays are at most.
+
+    Requests that trade nothing suffer `read_share` of what orders and cancels suffer.
+    """
+
+    seed: int = 1
+    read_share: float = 1.0
+    request_lost: float = 0.0
+    request_delayed: float = 0.0
+    request_delay_max: Nanos = 0
+    queue_delayed: float = 0.0
+    queue_delay_max: Nanos = 0
+    throttled: float = 0.0
+    status_unknown: float = 0.0
+    connection_cut: float = 0.0
+    reply_lost: float = 0.0
+    reply_delayed: float = 0.0
+    reply_delay_max: Nanos = 0
+    reply_doubled: float = 0.0
+    query_lags: float = 0.0
+    query_lag_max: Nanos = 0
+    event_lost: float = 0.0
+    event_delayed: float = 0.0
+    event_delay_max: Nanos = 0
+    event_doubled: float = 0.0
+    stream_silenced: float = 0.0
+
+    @property
+    def any_fault(self) -> bool:
+        """Whether anything can go wrong at all."""
+        shares = (
+            *(self.request_lost, self.request_delayed, self.queue_delayed, self.throttled),
+            *(self.status_unknown, self.connection_cut, self.reply_lost, self.reply_delayed),
+            *(self.reply_doubled, self.query_lags, self.event_lost, self.event_delayed),
+            *(self.event_doubled, self.stream_silenced),
+        )
+        return any(shares)
+
+
+class RequestFate(msgspec.Struct, frozen=True, kw_only=True):
+    """One request's way.
+
+    `delay` passes before its age is tested the second time, `queue_delay` from then to its
+    execution. `answer` is said at once instead of the outcome, whether or not there will be one; so
+    is a connection cut. The reply goes out once for each of `reply_delays`.
+    """
+
+    delay: Nanos = 0
+    queue_delay: Nanos = 0
+    is_executed: bool = True
+    answer: Refused | None = None
+    reply_delays: tuple[Nanos, ...] = _AT_ONCE
+    cuts_connection: bool = False
+
+
+class EventFate(NamedTuple):
+    """One user event's way on one subscription: it goes out once for each of `delays`."""
+
+    delays: tuple[Nanos, ...] = _AT_ONCE
+    silences_stream: bool = False
+
+
+FAITHFUL: Final = RequestFate()
+EVENT_FAITHFUL: Final = EventFate()
+
+
+class _End(NamedTuple):
+    """How a request may end other than well; of these, one request meets one."""
+
+    is_executed: bool
+    answer: Refused | None = None
+    cuts_connection: bool = False
+
+
+_MakeEnd: TypeAlias = Callable[[Nanos], _End]
+
+
+class FaultPlan:
+    """Draws the fate of each request and event, in the order in which they come."""
+
+    def __init__(self, options: FaultOptions, random: Random) -> None:
+        self.queue_delay_max = options.queue_delay_max
+        self._options = options
+        self._random = random
+        self._hidden_until: dict[str, Nanos] = {}
+        self._ends: tuple[tuple[float, _MakeEnd], ...] = (
+            (options.request_lost, lambda _: _End(is_executed=False)),
+            (options.reply_lost, lambda _: _End(is_executed=True)),
+            (options.throttled, self._throttle),
+            (options.status_unknown, self._leave_unknown),
+            (options.connection_cut, self._cut),
+        )
+
+    def request_fate(self, method: str, client_order_id: str, now: Nanos) -> RequestFate:
+        """Return what happens to a request that has come in.
+
+        `client_order_id` is the order that a query asks for, "" for anything else.
+        """
+        if self._is_hidden(client_order_id, now):
+            return RequestFate(
+                is_executed=False, answer=refusals.order_not_found(), reply_delays=_NEVER
+            )
+        options = self._options
+        scale = 1.0 if method in _TRADING else options.read_share
+        end = self._draw_end(scale, now)
+        delay = self._delay(scale * options.request_delayed, options.request_delay_max)
+        queue_delay = self._delay(scale * options.queue_delayed, options.queue_delay_max)
+        if end is None:
+            replies = self._copies(
+                scale * options.reply_delayed,
+                options.reply_delay_max,
+                scale * options.reply_doubled,
+            )
+            return RequestFate(delay=delay, queue_delay=queue_delay, reply_delays=replies)
+        return RequestFate(
+            delay=delay,
+            queue_delay=queue_delay,
+            is_executed=end.is_executed,
+            answer=end.answer,
+            reply_delays=_NEVER,
+            cuts_connection=end.cuts_connection,
+        )
+
+    def event_fate(self) -> EventFate:
+        """Return what happens to one user event; delays change the order of events."""
+        options = self._options
+        if self._happens(options.stream_silenced):
+            return EventFate(_NEVER, silences_stream=True)
+        if self._happens(options.event_lost):
+            return EventFate(_NEVER)
+        return EventFate(
+            self._copies(options.event_delayed, options.event_delay_max, options.event_doubled)
+        )
+
+    def order_placed(self, client_order_id: str, now: Nanos) -> None:
+        """Take note of a new order: queries may be blind to it for a while."""
+        lag = self._delay(self._options.query_lags, self._options.query_lag_max)
+        if not lag:
+            return
+        for seen in [name for name, until in self._hidden_until.items() if until <= now]:
+            del self._hidden_until[seen]
+        self._hidden_until[client_order_id] = now + lag
+
+    def _is_hidden(self, client_order_id: str, now: Nanos) -> bool:
+        return now < self._hidden_until.get(client_order_id, 0)
+
+    def _happens(self, share: float) -> bool:
+        return share > 0.0 and self._random.random() < share
+
+    def _delay(self, share: float, longest: Nanos) -> Nanos:
+        if not self._happens(share):
+            return 0
+        return int(longest * self._random.random())
+
+    def _copies(self, delayed: float, longest: Nanos, doubled: float) -> tuple[Nanos, ...]:
+        first = self._delay(delayed, longest)
+        if not self._happens(doubled):
+            return (first,)
+        return (first, first + int(longest * self._random.random()))
+
+    def _draw_end(self, scale: float, now: Nanos) -> _End | None:
+        chance = self._random.random()
+        for share, make_end in self._ends:
+            chance -= scale * share
+            if chance < 0.0:
+                return make_end(now)
+        return None
+
+    def _throttle(self, now: Nanos) -> _End:
+        retry_at_ms = now // NANOS_PER_MS + _THROTTLED_FOR_MS
+        refusal = self._random.choice(
+            (
+                refusals.too_much_weight(6_000, retry_at_ms),
+                refusals.too_many_orders(100, "10 SECOND", retry_at_ms),
+                refusals.overloaded(),
+            )
+        )
+        return _End(is_executed=False, answer=refusal)
+
+    def _leave_unknown(self, _now: Nanos) -> _End:
+        """Answer with a status that says nothing, of what may still be carried out."""
+        answer = self._random.choice((refusals.timed_out(), refusals.server_failed()))
+        return _End(is_executed=self._is_heads(), answer=answer)
+
+    def _cut(self, _now: Nanos) -> _End:
+        return _End(is_executed=self._is_heads(), cuts_connection=True)
+
+    def _is_heads(self) -> bool:
+        return self._random.getrandbits(1) == 1

@@ -1,0 +1,122 @@
+"""The venue's own record of an order, a trade and a client's order request."""
+
+import enum
+from typing import Final
+
+import msgspec
+
+from genesis.domain.orders import OrderType, Side, TimeInForce
+from genesis.units import Amount, Price, Quantity
+
+
+class OrderStatus(enum.StrEnum):
+    """Status of an order, as the protocol spells it."""
+
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+
+OPEN_STATUSES: Final = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
+
+
+class SelfTradePrevention(enum.StrEnum):
+    """What happens when an account would trade with itself; the taker's mode decides."""
+
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+class ResponseType(enum.StrEnum):
+    """How much a placement's reply tells."""
+
+    ACK = "ACK"
+    RESULT = "RESULT"
+    FULL = "FULL"
+
+
+class ExpiryReason(enum.StrEnum):
+    """Why an order expired, as the protocol spells it."""
+
+    NONE = ""
+    EXCHANGE_CANCELED = "EXCHANGE_CANCELED"
+    UNFILLED_IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
+    UNFILLED_FOK = "UNFILLED_FOK_ORDER_EXPIRED"
+    INSUFFICIENT_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's wish, well formed, not yet judged by filters or funds.
+
+    `price` is 0 for a market order. Exactly one of `quantity` and `quote_quantity` is not 0.
+    """
+
+    symbol: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: Price
+    quantity: Quantity
+    quote_quantity: Amount
+    client_order_id: str
+    stp_mode: SelfTradePrevention
+    response_type: ResponseType
+
+
+class VenueOrder(msgspec.Struct, kw_only=True):
+    """One accepted order, from its acceptance on. Times are the venue's, in ms.
+
+    `executed_quantity` counts settled trades; `open_quantity` is what matching may still take, and
+    runs ahead of settlement within one step. `locked` is what the order still holds back of the
+    account, in the asset it would spend. `ahead` is public quantity that stands before the order at
+    its price; `cut` is how much of it vanished with no trade seen yet.
+    """
+
+    order_id: int
+    account_id: int
+    symbol: str
+    client_order_id: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: Price
+    quantity: Quantity
+    quote_quantity: Amount
+    stp_mode: SelfTradePrevention
+    created_ms: int
+    updated_ms: int
+    status: OrderStatus = OrderStatus.NEW
+    executed_quantity: Quantity = 0
+    executed_quote: Amount = 0
+    locked: Amount = 0
+    expiry_reason: ExpiryReason = ExpiryReason.NONE
+    open_quantity: Quantity = 0
+    ahead: Quantity = 0
+    cut: Quantity = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order can still trade or be canceled."""
+        return self.status in OPEN_STATUSES
+
+
+class VenueTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's side of one trade. `(symbol, trade_id, order_id)` names it for ever."""
+
+    symbol: str
+    trade_id: int
+    order_id: int
+    account_id: int
+    side: Side
+    price: Price
+    quantity: Quantity
+    quote_quantity: Amount
+    commission: Amount
+    commission_asset: str
+    is_maker: bool
+    traded_ms: int

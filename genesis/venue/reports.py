@@ -1,0 +1,256 @@
+"""What clients read of orders, trades and balances: replies and user events as JSON bytes.
+
+Key order follows the documents; numbers with a value are text of eight decimals, ids and times are
+integers (`binance-spot.md` sections 7.4, 8.1, 10).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from genesis.domain.orders import OrderType, Side
+from genesis.units import SCALE, text_from_fixed
+from genesis.venue.account import Account
+from genesis.venue.orders import ExpiryReason, ResponseType, VenueOrder, VenueTrade
+
+JsonObject: TypeAlias = dict[str, object]
+
+NO_ORDER_LIST: Final = -1
+NO_TRADE: Final = -1
+_ZERO: Final = text_from_fixed(0)
+_ONE_BASIS_POINT: Final = SCALE // 10_000
+
+encode_json: Final = msgspec.json.Encoder().encode
+
+
+def placement_reply(
+    order: VenueOrder, fills: Sequence[VenueTrade], response_type: ResponseType
+) -> JsonObject:
+    """Return the result of order.place at the wanted level of detail."""
+    reply: JsonObject = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": NO_ORDER_LIST,
+        "clientOrderId": order.client_order_id,
+        "transactTime": order.updated_ms,
+    }
+    if response_type is ResponseType.ACK:
+        return reply
+    reply |= _sizes(order)
+    reply |= _kind(order)
+    reply["workingTime"] = order.created_ms
+    reply["selfTradePreventionMode"] = order.stp_mode
+    _add_expiry_reason(reply, order)
+    if response_type is ResponseType.FULL:
+        reply["fills"] = [
+            {
+                "price": text_from_fixed(fill.price),
+                "qty": text_from_fixed(fill.quantity),
+                "commission": text_from_fixed(fill.commission),
+                "commissionAsset": fill.commission_asset,
+                "tradeId": fill.trade_id,
+            }
+            for fill in fills
+        ]
+    return reply
+
+
+def cancel_reply(order: VenueOrder, cancel_id: str) -> JsonObject:
+    """Return the result of order.cancel."""
+    return {
+        "symbol": order.symbol,
+        "origClientOrderId": order.client_order_id,
+        "orderId": order.order_id,
+        "orderListId": NO_ORDER_LIST,
+        "clientOrderId": cancel_id,
+        "transactTime": order.updated_ms,
+        **_sizes(order),
+        **_kind(order),
+        "selfTradePreventionMode": order.stp_mode,
+    }
+
+
+def order_reply(order: VenueOrder) -> JsonObject:
+    """Return an element of order.status, openOrders.status and allOrders."""
+    reply: JsonObject = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": NO_ORDER_LIST,
+        "clientOrderId": order.client_order_id,
+        "price": text_from_fixed(order.price),
+        "origQty": text_from_fixed(order.quantity),
+        "executedQty": text_from_fixed(order.executed_quantity),
+        "cummulativeQuoteQty": text_from_fixed(order.executed_quote),
+        **_kind(order),
+        "stopPrice": _ZERO,
+        "icebergQty": _ZERO,
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": True,
+        "workingTime": order.created_ms,
+        "origQuoteOrderQty": text_from_fixed(order.quote_quantity),
+        "selfTradePreventionMode": order.stp_mode,
+    }
+    _add_expiry_reason(reply, order)
+    return reply
+
+
+def trade_reply(trade: VenueTrade) -> JsonObject:
+    """Return an element of myTrades."""
+    return {
+        "symbol": trade.symbol,
+        "id": trade.trade_id,
+        "orderId": trade.order_id,
+        "orderListId": NO_ORDER_LIST,
+        "price": text_from_fixed(trade.price),
+        "qty": text_from_fixed(trade.quantity),
+        "quoteQty": text_from_fixed(trade.quote_quantity),
+        "commission": text_from_fixed(trade.commission),
+        "commissionAsset": trade.commission_asset,
+        "time": trade.traded_ms,
+        "isBuyer": trade.side is Side.BUY,
+        "isMaker": trade.is_maker,
+        "isBestMatch": True,
+    }
+
+
+def account_reply(
+    account: Account, maker_fee: int, taker_fee: int, *, omit_zero_balances: bool
+) -> JsonObject:
+    """Return the result of account.status; fees are rates scaled by 10**8."""
+    balances = [
+        {
+            "asset": asset,
+            "free": text_from_fixed(balance.free),
+            "locked": text_from_fixed(balance.locked),
+        }
+        for asset, balance in sorted(account.balances.items())
+        if balance.free or balance.locked or not omit_zero_balances
+    ]
+    return {
+        "makerCommission": maker_fee // _ONE_BASIS_POINT,
+        "takerCommission": taker_fee // _ONE_BASIS_POINT,
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": {
+            "maker": text_from_fixed(maker_fee),
+            "taker": text_from_fixed(taker_fee),
+            "buyer": _ZERO,
+            "seller": _ZERO,
+        },
+        "canTrade": True,
+        "canWithdraw": True,
+        "canDeposit": True,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": account.updated_ms,
+        "accountType": "SPOT",
+        "balances": balances,
+        "permissions": ["SPOT"],
+        "uid": account.account_id,
+    }
+
+
+class ReportCause(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an executionReport is sent. `fill` is set for a trade, `cancel_id` for a cancel."""
+
+    execution_type: str
+    execution_id: int
+    is_working: bool
+    event_ms: int
+    fill: VenueTrade | None = None
+    cancel_id: str = ""
+
+
+def execution_report(order: VenueOrder, cause: ReportCause) -> bytes:
+    """Return the executionReport of an order as it is now."""
+    fill = cause.fill
+    report: JsonObject = {
+        "e": "executionReport",
+        "E": cause.event_ms,
+        "s": order.symbol,
+        "c": cause.cancel_id or order.client_order_id,
+        "S": order.side.name,
+        "o": order.order_type.name,
+        "f": order.time_in_force.name,
+        "q": text_from_fixed(order.quantity),
+        "p": text_from_fixed(order.price),
+        "P": _ZERO,
+        "F": _ZERO,
+        "g": NO_ORDER_LIST,
+        "C": order.client_order_id if cause.cancel_id else "",
+        "x": cause.execution_type,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.order_id,
+        "l": text_from_fixed(fill.quantity) if fill else _ZERO,
+        "z": text_from_fixed(order.executed_quantity),
+        "L": text_from_fixed(fill.price) if fill else _ZERO,
+        "n": text_from_fixed(fill.commission) if fill else "0",
+        "N": fill.commission_asset if fill else None,
+        "T": order.updated_ms,
+        "t": fill.trade_id if fill else NO_TRADE,
+        "I": cause.execution_id,
+        "w": cause.is_working,
+        "m": fill.is_maker if fill else False,
+        "M": fill is not None,
+        "O": order.created_ms,
+        "Z": text_from_fixed(order.executed_quote),
+        "Y": text_from_fixed(fill.quote_quantity) if fill else _ZERO,
+        "Q": text_from_fixed(order.quote_quantity),
+        "W": order.created_ms,
+        "V": order.stp_mode,
+    }
+    if order.expiry_reason is not ExpiryReason.NONE:
+        report["eR"] = order.expiry_reason
+    return encode_json(report)
+
+
+def account_position(account: Account, assets: Iterable[str], event_ms: int) -> bytes:
+    """Return the outboundAccountPosition of the assets that a step touched."""
+    return encode_json(
+        {
+            "e": "outboundAccountPosition",
+            "E": event_ms,
+            "u": account.updated_ms,
+            "B": [
+                {
+                    "a": asset,
+                    "f": text_from_fixed(account.balances[asset].free),
+                    "l": text_from_fixed(account.balances[asset].locked),
+                }
+                for asset in assets
+            ],
+        }
+    )
+
+
+def _sizes(order: VenueOrder) -> JsonObject:
+    return {
+        "price": text_from_fixed(order.price),
+        "origQty": text_from_fixed(order.quantity),
+        "executedQty": text_from_fixed(order.executed_quantity),
+        "origQuoteOrderQty": text_from_fixed(order.quote_quantity),
+        "cummulativeQuoteQty": text_from_fixed(order.executed_quote),
+    }
+
+
+def _kind(order: VenueOrder) -> JsonObject:
+    return {
+        "status": order.status,
+        "timeInForce": order.time_in_force.name,
+        "type": order.order_type.name,
+        "side": order.side.name,
+    }
+
+
+def _add_expiry_reason(reply: JsonObject, order: VenueOrder) -> None:
+    if order.expiry_reason is not ExpiryReason.NONE:
+        reply["expiryReason"] = order.expiry_reason
+
+
+assert {kind.name for kind in OrderType} == {"LIMIT", "MARKET", "LIMIT_MAKER"}, (
+    "the names of the domain are the protocol's"
+)

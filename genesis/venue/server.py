@@ -1,0 +1,313 @@
+"""The venue on a loopback port: streams and WebSocket API over one exchange.
+
+A thin shell: it reads the clock, wakes the market when it acts next, and carries bytes. One loop
+serves everything, so the exchange sees one thing at a time.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from itertools import count
+from random import Random
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.frames import CloseCode
+
+from genesis.errors import ResourceError
+from genesis.limits import (
+    VENUE_ACTS_PER_TURN_MAX,
+    VENUE_CONNECTIONS_MAX,
+    VENUE_CONTROL_MESSAGES_PER_SECOND,
+    VENUE_MARKS_PERIOD,
+    VENUE_TURN_MIN,
+)
+from genesis.units import NANOS_PER_SECOND, Nanos
+from genesis.venue.api_conversation import ApiConversation
+from genesis.venue.api_session import ApiDesk
+from genesis.venue.assembly import build_exchange
+from genesis.venue.config import VenueConfig
+from genesis.venue.connection import Clock, Conversation, VenueConnection
+from genesis.venue.exchange import Exchange
+from genesis.venue.faults import FaultPlan
+from genesis.venue.request_limits import WeightLimit
+from genesis.venue.signatures import KeyVerifier
+from genesis.venue.sqlite_ledger import SqliteLedger
+from genesis.venue.stream_hub import StreamHub
+from genesis.venue.stream_session import StreamSession, stream_path
+from genesis.venue.user_streams import UserStreams
+from genesis.venue.websocket_frames import text_frame
+
+API_PATH: Final = "/ws-api/v3"
+
+
+class StreamConversation:
+    """A market-data connection. It is the hub's subscriber."""
+
+    def __init__(
+        self, connection: VenueConnection, hub: StreamHub, clock: Clock, path: str
+    ) -> None:
+        opened = stream_path(path)
+        assert opened is not None, "the path was read before"
+        is_combined, streams = opened
+        self._connection = connection
+        self._clock = clock
+        self._recent: deque[int] = deque(maxlen=VENUE_CONTROL_MESSAGES_PER_SECOND)
+        self._session = StreamSession(
+            is_combined=is_combined,
+            subscribed=lambda stream: hub.add(stream, self),
+            unsubscribed=lambda stream: hub.remove(stream, self),
+        )
+        self._session.subscribe(streams)
+
+    @property
+    def is_combined(self) -> bool:
+        """Whether it gets messages with their stream's name."""
+        return self._session.is_combined
+
+    def write_frames(self, frames: bytes) -> None:
+        """Send whole frames."""
+        self._connection.write_frames(frames)
+
+    def receive(self, message: bytes) -> None:
+        """Take a control message, unless there were too many of late."""
+        if self._is_within_rate():
+            self.write_frames(text_frame(self._session.receive(message)))
+
+    def receive_control(self) -> None:
+        """Count a ping or pong as a message, as the live venue does."""
+        self._is_within_rate()
+
+    def close(self) -> None:
+        """Drop every subscription."""
+        self._session.close()
+
+    def _is_within_rate(self) -> bool:
+        now = self._clock()
+        recent = self._recent
+        if len(recent) == recent.maxlen and now - recent[0] < NANOS_PER_SECOND:
+            self._connection.fail(CloseCode.POLICY_VIOLATION, "Too many requests")
+            return False
+        recent.append(now)
+        return True
+
+
+class VenueServer:
+    """A simulated venue. `start` opens it, `close` ends it; `failure` ends with what broke it.
+
+    Once it has failed, it answers nothing more: its memory may be ahead of its ledger.
+    """
+
+    def __init__(self, config: VenueConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._connections: dict[VenueConnection, None] = {}
+        self._paused: set[VenueConnection] = set()
+        self._numbers = count()
+        faults = config.faults
+        # A repeatable run is the point.
+        self._faults = FaultPlan(faults, Random(faults.seed)) if faults.any_fault else None  # noqa: S311
+        self._hub = StreamHub(self._wake)
+        self._server: asyncio.Server | None = None
+        self._turn_timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._marks_timer: asyncio.TimerHandle | None = None
+        self._all_gone = asyncio.Event()
+        self._ledger: SqliteLedger | None = None
+        self._exchange: Exchange | None = None
+        self._api: ApiDesk | None = None
+        self.failure: asyncio.Future[None] | None = None
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange, once the venue is open."""
+        assert self._exchange is not None, "start comes first"
+        return self._exchange
+
+    @property
+    def frames_sent(self) -> int:
+        """How many stream frames went out, over all connections."""
+        return self._hub.frames_sent
+
+    async def start(self, host: str, port: int) -> int:
+        """Open the venue and return the port it listens on; port 0 takes a free one.
+
+        Raises:
+            ConfigError: The tape cannot be read, a key is malformed, or the model is too small.
+            ResourceError: The port cannot be had.
+            StorageError: The ledger cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        self.failure = loop.create_future()
+        now = self._clock()
+        verifiers = {key.api_key: KeyVerifier(key) for key in self._config.keys}
+        self._ledger = SqliteLedger(self._config.ledger_path)
+        try:
+            exchange = build_exchange(self._config, self._ledger, self._hub.subscribers, now)
+            self._server = await self._listen(host, port)
+        except BaseException:
+            self._ledger.close()
+            raise
+        self._exchange = exchange
+        weight = WeightLimit(self._config.rules.limits)
+        self._api = ApiDesk(exchange, verifiers, weight, UserStreams())
+        self._wake()
+        self._schedule_marks()
+        listening: int = self._server.sockets[0].getsockname()[1]
+        return listening
+
+    async def close(self) -> None:
+        """Close every connection and the ledger. Orders stay open, as on record."""
+        for timer in (self._turn_timer, self._marks_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._server is not None:
+            self._server.close()
+        self._all_gone.clear()
+        for connection in tuple(self._connections):
+            connection.close()
+        if self._connections:
+            await self._all_gone.wait()
+        if self._ledger is not None and self._exchange is not None:
+            if not self.has_failed:
+                self._exchange.save_marks()
+            self._ledger.close()
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        ping_interval = self._config.ping_interval
+        try:
+            return await loop.create_server(
+                lambda: VenueConnection(self, self._clock, ping_interval), host, port
+            )
+        except OSError as error:
+            raise ResourceError(
+                f"venue: port {port} on {host} cannot be had ({error.strerror or error}); "
+                "set venue.port to a free one, or to 0"
+            ) from error
+
+    # What connections ask of their keeper.
+
+    def converse(self, connection: VenueConnection, target: str) -> Conversation | HTTPStatus:
+        """Return the conversation that a request target opens, or why there is none."""
+        if self.has_failed or self._api is None:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        parts = urlsplit(target)
+        if parts.path.rstrip("/") == API_PATH:
+            wanted = parse_qs(parts.query).get("returnRateLimits", ["true"])[-1]
+            return ApiConversation(
+                connection,
+                self._api,
+                self,
+                number=next(self._numbers),
+                rate_limits=wanted != "false",
+            )
+        if stream_path(target) is None:
+            return HTTPStatus.NOT_FOUND
+        return StreamConversation(connection, self._hub, self._clock, target)
+
+    def connected(self, connection: VenueConnection) -> bool:
+        """Take note of a new connection; False if there is no room for it."""
+        if len(self._connections) >= VENUE_CONNECTIONS_MAX:
+            return False
+        self._connections[connection] = None
+        return True
+
+    def disconnected(self, connection: VenueConnection) -> None:
+        """Take note that a connection is gone."""
+        self._connections.pop(connection, None)
+        self.paused(connection, is_paused=False)
+        if not self._connections:
+            self._all_gone.set()
+
+    def paused(self, connection: VenueConnection, *, is_paused: bool) -> None:
+        """Hold a tape that plays as fast as it is taken while a client falls behind."""
+        if is_paused:
+            self._paused.add(connection)
+        else:
+            self._paused.discard(connection)
+            self._wake()
+
+    def failed(self, error: Exception) -> None:
+        """Stop serving, and let whoever waits on `failure` know why."""
+        assert self.failure is not None
+        if not self.failure.done():
+            self.failure.set_exception(error)
+
+    # What conversations ask of their venue.
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the venue answers nothing more."""
+        return self.failure is not None and self.failure.done()
+
+    @property
+    def faults(self) -> FaultPlan | None:
+        """What goes wrong, if anything is to."""
+        return self._faults
+
+    @property
+    def latency(self) -> Nanos:
+        """How long a request is on its way."""
+        return self._config.latency
+
+    def now(self) -> Nanos:
+        """Return the venue's time."""
+        return self._clock()
+
+    def after(self, delay: Nanos, act: Callable[[], None]) -> None:
+        """Act when a delay is over: at once if there is none."""
+        if delay == 0:
+            act()
+        else:
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay / NANOS_PER_SECOND, self._guard, act)
+
+    def tell(self) -> None:
+        """Send what the last step has to say: to the public, then to those it concerns."""
+        assert self._api is not None
+        self._hub.publish(self.exchange.market.take_messages())
+        self._api.user_streams.publish(self.exchange.take_events())
+
+    # The market's turns.
+
+    def _wake(self) -> None:
+        """Take a turn soon: something may have become due."""
+        if self._exchange is not None:
+            self._schedule_turn(0.0)
+
+    def _schedule_turn(self, seconds: float) -> None:
+        if self._turn_timer is not None:
+            self._turn_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._turn_timer = loop.call_later(seconds, self._guard, self._turn)
+
+    def _turn(self) -> None:
+        """Let the market act as far as it is due, and see to the next turn."""
+        if self.has_failed or (self._config.replay.speed == 0 and self._paused):
+            return
+        exchange = self.exchange
+        now = self._clock()
+        more_due = exchange.advance(now, VENUE_ACTS_PER_TURN_MAX)
+        self.tell()
+        next_at = exchange.next_at
+        if more_due:
+            self._schedule_turn(0.0)
+        elif next_at is not None:
+            self._schedule_turn(max(VENUE_TURN_MIN, next_at - now) / NANOS_PER_SECOND)
+
+    def _schedule_marks(self) -> None:
+        loop = asyncio.get_running_loop()
+        seconds = VENUE_MARKS_PERIOD / NANOS_PER_SECOND
+        self._marks_timer = loop.call_later(seconds, self._guard, self._save_marks)
+
+    def _save_marks(self) -> None:
+        self.exchange.save_marks()
+        self._schedule_marks()
+
+    def _guard(self, act: Callable[[], None]) -> None:
+        """Run a timer's act; what breaks it breaks the venue, where the loop would only log it."""
+        try:
+            act()
+        except Exception as error:
+            self.failed(error)

@@ -1,0 +1,220 @@
+"""From trades and endings to money, records and reports.
+
+One step of the exchange (a request, or an act of the public) opens a `Settlement`, passes what
+happened through it in order, and closes it: only then is the ledger written, once, and only what is
+written is told.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, NamedTuple
+
+from genesis.domain.orders import OrderType, Side
+from genesis.units import SCALE, Amount, notional
+from genesis.venue.account import Account
+from genesis.venue.ledger import Ledger, LedgerChanges, balance_row
+from genesis.venue.listing import Listing
+from genesis.venue.matching import Execution
+from genesis.venue.open_orders import OpenOrders
+from genesis.venue.orders import ExpiryReason, OrderStatus, VenueOrder, VenueTrade
+from genesis.venue.reports import ReportCause, account_position, execution_report
+from genesis.venue.request_limits import MAKER_FILL_RELIEF, TAKER_FILL_RELIEF, OrderLimit
+
+_NEW: Final = "NEW"
+_TRADE: Final = "TRADE"
+_CANCELED: Final = "CANCELED"
+_EXPIRED: Final = "EXPIRED"
+_TRADE_PREVENTION: Final = "TRADE_PREVENTION"
+
+
+class UserEvent(NamedTuple):
+    """One event of an account's user data stream, as JSON."""
+
+    account_id: int
+    payload: bytes
+
+
+class Fees(NamedTuple):
+    """Commission rates, scaled by 10**8, charged on what is received."""
+
+    maker: Amount
+    taker: Amount
+
+
+@dataclass(slots=True)
+class Desk:
+    """What every settlement works on: the state of the exchange beside its books."""
+
+    accounts: dict[int, Account]
+    order_limits: dict[int, OrderLimit]
+    open_orders: OpenOrders
+    ledger: Ledger
+    fees: Fees
+    execution_ids: "count[int]"
+    events: list[UserEvent]
+    listings: dict[str, Listing]
+
+
+class Settlement:
+    """One step's changes, in the order they happened. `close` must end it."""
+
+    __slots__ = ("_accounts", "_desk", "_now_ms", "_orders", "_trades")
+
+    def __init__(self, desk: Desk, now_ms: int) -> None:
+        self._desk = desk
+        self._now_ms = now_ms
+        self._orders: dict[int, VenueOrder] = {}
+        self._trades: list[VenueTrade] = []
+        self._accounts: dict[int, Account] = {}
+
+    @property
+    def trades(self) -> list[VenueTrade]:
+        """The trades so far, one for each client's side."""
+        return self._trades
+
+    def accept(self, order: VenueOrder, locked: Amount) -> None:
+        """Take an order in: hold its funds back, and report it NEW."""
+        account = self._account(order)
+        account.lock(self._spent_asset(order), locked)
+        order.locked = locked
+        self._desk.open_orders.add(order)
+        self._report(order, _NEW, is_working=True)
+
+    def execute(self, symbol: str, execution: Execution) -> None:
+        """Settle one trade for those of its parties that are clients, the taker first."""
+        if execution.taker is not None:
+            self._fill(execution.taker, execution, is_maker=False)
+        if execution.maker is not None:
+            self._fill(execution.maker, execution, is_maker=True)
+        assert all(trade.symbol == symbol for trade in self._trades)
+
+    def cancel(self, order: VenueOrder, cancel_id: str) -> None:
+        """End an order on request."""
+        self._end(order, OrderStatus.CANCELED)
+        self._report(order, _CANCELED, is_working=False, cancel_id=cancel_id)
+
+    def expire(self, order: VenueOrder, reason: ExpiryReason) -> None:
+        """End an order whose rest cannot or may not wait."""
+        order.expiry_reason = reason
+        self._end(order, OrderStatus.EXPIRED)
+        self._report(order, _EXPIRED, is_working=False)
+
+    def prevent(self, order: VenueOrder) -> None:
+        """End an order that would have traded with its own account."""
+        self._end(order, OrderStatus.EXPIRED_IN_MATCH)
+        self._report(order, _TRADE_PREVENTION, is_working=False)
+
+    def close(self) -> None:
+        """Write the step to the ledger, then let its events out.
+
+        Raises:
+            StorageError: The ledger refused; the exchange must stop, as its memory runs ahead.
+        """
+        changes = LedgerChanges(list(self._orders.values()), self._trades, [])
+        for account in self._accounts.values():
+            touched = account.take_touched()
+            changes.balances += [
+                balance_row(account.account_id, asset, account.balances[asset]) for asset in touched
+            ]
+            if touched:
+                position = account_position(account, touched, self._now_ms)
+                self._desk.events.append(UserEvent(account.account_id, position))
+        if changes:
+            self._desk.ledger.commit(changes)
+
+    def _account(self, order: VenueOrder) -> Account:
+        account = self._desk.accounts[order.account_id]
+        account.updated_ms = self._now_ms
+        self._accounts[order.account_id] = account
+        return account
+
+    def _spent_asset(self, order: VenueOrder) -> str:
+        listing = self._desk.listings[order.symbol]
+        return listing.quote_asset if order.side is Side.BUY else listing.base_asset
+
+    def _fill(self, order: VenueOrder, execution: Execution, *, is_maker: bool) -> None:
+        trade = self._trade(order, execution, is_maker=is_maker)
+        self._trades.append(trade)
+        self._pay(order, trade)
+        if order.executed_quantity == 0:
+            relief = MAKER_FILL_RELIEF if is_maker else TAKER_FILL_RELIEF
+            self._desk.order_limits[order.account_id].relieve(self._now_ms, relief)
+        order.executed_quantity += trade.quantity
+        order.executed_quote += trade.quote_quantity
+        is_filled = order.executed_quantity == order.quantity
+        assert order.executed_quantity <= order.quantity
+        if is_filled:
+            self._end(order, OrderStatus.FILLED)
+        else:
+            order.status = OrderStatus.PARTIALLY_FILLED
+        self._report(order, _TRADE, is_working=not is_filled, fill=trade)
+
+    def _trade(self, order: VenueOrder, execution: Execution, *, is_maker: bool) -> VenueTrade:
+        """Return an order's side of a trade; the commission is cut off at the eighth decimal."""
+        assert execution.trade_id > 0, "the market numbers a trade before it is settled"
+        listing = self._desk.listings[order.symbol]
+        quote = notional(execution.price, execution.quantity)
+        is_buy = order.side is Side.BUY
+        rate = self._desk.fees.maker if is_maker else self._desk.fees.taker
+        received = execution.quantity if is_buy else quote
+        return VenueTrade(
+            symbol=order.symbol,
+            trade_id=execution.trade_id,
+            order_id=order.order_id,
+            account_id=order.account_id,
+            side=order.side,
+            price=execution.price,
+            quantity=execution.quantity,
+            quote_quantity=quote,
+            commission=received * rate // SCALE,
+            commission_asset=listing.base_asset if is_buy else listing.quote_asset,
+            is_maker=is_maker,
+            traded_ms=self._now_ms,
+        )
+
+    def _pay(self, order: VenueOrder, trade: VenueTrade) -> None:
+        """Move the money of one trade; a buyer who paid less than its limit gets the rest back."""
+        account = self._account(order)
+        is_buy = order.side is Side.BUY
+        spent = trade.quote_quantity if is_buy else trade.quantity
+        received = trade.quantity if is_buy else trade.quote_quantity
+        asset = self._spent_asset(order)
+        account.spend_locked(asset, spent)
+        order.locked -= spent
+        account.credit(trade.commission_asset, received - trade.commission)
+        if is_buy and order.order_type is not OrderType.MARKET:
+            rest = order.quantity - order.executed_quantity - trade.quantity
+            released = order.locked - notional(order.price, rest)
+            account.unlock(asset, released)
+            order.locked -= released
+
+    def _end(self, order: VenueOrder, status: OrderStatus) -> None:
+        """Close an order and give back what it still holds."""
+        order.status = status
+        order.open_quantity = 0
+        if order.locked:
+            self._account(order).unlock(self._spent_asset(order), order.locked)
+            order.locked = 0
+        self._desk.open_orders.remove(order)
+
+    def _report(
+        self,
+        order: VenueOrder,
+        execution_type: str,
+        *,
+        is_working: bool,
+        fill: VenueTrade | None = None,
+        cancel_id: str = "",
+    ) -> None:
+        order.updated_ms = self._now_ms
+        self._orders[order.order_id] = order
+        cause = ReportCause(
+            execution_type=execution_type,
+            execution_id=next(self._desk.execution_ids),
+            is_working=is_working,
+            event_ms=self._now_ms,
+            fill=fill,
+            cancel_id=cancel_id,
+        )
+        report = execution_report(order, cause)
+        self._desk.events.append(UserEvent(order.account_id, report))

@@ -1,0 +1,36 @@
+"""Who listens to which account's events."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from genesis.venue.settlement import UserEvent
+
+Deliver: TypeAlias = Callable[[bytes], None]
+
+
+class UserStreams:
+    """The user data subscriptions of all connections, by account, in the order they began."""
+
+    __slots__ = ("_by_account",)
+
+    def __init__(self) -> None:
+        self._by_account: dict[int, dict[tuple[int, int], Deliver]] = {}
+
+    def add(self, account_id: int, key: tuple[int, int], deliver: Deliver) -> None:
+        """Begin a subscription; `key` is its connection's and its own number."""
+        self._by_account.setdefault(account_id, {})[key] = deliver
+
+    def remove(self, account_id: int, key: tuple[int, int]) -> None:
+        """End a subscription."""
+        del self._by_account[account_id][key]
+
+    def publish(self, events: Iterable[UserEvent]) -> None:
+        """Hand each event to those who listen, in an envelope with their subscription's number."""
+        for account_id, payload in events:
+            for (_, subscription_id), deliver in self._by_account.get(account_id, {}).items():
+                deliver(event_envelope(subscription_id, payload))
+
+
+def event_envelope(subscription_id: int, payload: bytes) -> bytes:
+    """Wrap an event as it stands between the replies of a connection."""
+    return b'{"subscriptionId":%d,"event":%b}' % (subscription_id, payload)

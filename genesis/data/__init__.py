@@ -1,0 +1,1 @@
+"""From the venue's frames to validated market events, pure."""

@@ -1,0 +1,168 @@
+"""The venue's listing: which instruments there are and by which rules they trade.
+
+`decode_instruments` is pure. `fetch_instruments` blocks, for the parent, which asks before any
+child runs; the executor asks through the gateway.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import connect
+
+from genesis.domain.instruments import Instrument
+from genesis.errors import MalformedMessage, VenueRejected, VenueUnreachable
+from genesis.exchange.binance.errors import UNKNOWN_SYMBOL, Finality, finality_of
+from genesis.exchange.binance.messages import decode_envelope
+from genesis.exchange.binance.requests import instruments_params
+from genesis.limits import CATALOGUE_BYTES_MAX, CLOSE_TIMEOUT
+from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_text
+
+_REQUEST_ID: Final = 1
+_TRADING: Final = "TRADING"
+_FIXED_MAX: Final = 2**63 - 1  # the largest number that fits a record of the links
+
+
+class _Filter(msgspec.Struct, rename="camel"):
+    """Any filter; only those of `binance-spot.md` section 9 that shape an order are read."""
+
+    filter_type: str
+    min_price: str = "0"
+    max_price: str = "0"
+    tick_size: str = "0"
+    min_qty: str = "0"
+    max_qty: str = "0"
+    step_size: str = "0"
+    min_notional: str = "0"
+    max_notional: str = "0"
+
+
+class _Symbol(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    filters: list[_Filter]
+    is_spot_trading_allowed: bool = True
+
+
+class _ExchangeInfo(msgspec.Struct):
+    symbols: list[_Symbol]
+
+
+_decoder = msgspec.json.Decoder(_ExchangeInfo)
+
+
+def fetch_instruments(
+    ws_api_url: str, symbols: Sequence[str] | None, timeout: Nanos
+) -> tuple[Instrument, ...]:
+    """Ask the venue for its trading rules; wait at most `timeout` for connection and answer each.
+
+    `instrument_id` counts from 0 in the order of `symbols`, or in the venue's own order for None,
+    which means every symbol that trades now.
+
+    Raises:
+        VenueUnreachable: There was no connection or no readable answer; trying again is right.
+        VenueRejected: The venue knows no such symbol, or refuses otherwise for good.
+    """
+    request = msgspec.json.encode(
+        {"id": _REQUEST_ID, "method": "exchangeInfo", "params": instruments_params(symbols)}
+    )
+    seconds = timeout / NANOS_PER_SECOND
+    try:
+        with connect(
+            ws_api_url,
+            compression=None,
+            proxy=None,
+            open_timeout=seconds,
+            close_timeout=CLOSE_TIMEOUT / NANOS_PER_SECOND,
+            ping_interval=None,
+            max_size=CATALOGUE_BYTES_MAX,
+        ) as connection:
+            connection.send(request, text=True)
+            message = connection.recv(timeout=seconds, decode=False)
+    except (OSError, InvalidHandshake, ConnectionClosed) as error:
+        reason = str(error) or type(error).__name__
+        raise VenueUnreachable(f"no listing from {ws_api_url}: {reason}") from None
+    try:
+        return _read_listing(message, symbols)
+    except MalformedMessage as error:
+        raise VenueUnreachable(f"no listing from {ws_api_url}: {error}") from None
+
+
+def decode_instruments(
+    result: msgspec.Raw, symbols: Sequence[str] | None
+) -> tuple[Instrument, ...]:
+    """Read the result of `exchangeInfo`; rows are numbered as in `fetch_instruments`.
+
+    Raises:
+        MalformedMessage: It cannot be read, lacks one of `symbols`, or one lacks a filter that
+            orders depend on.
+    """
+    try:
+        listing = _decoder.decode(result)
+    except msgspec.DecodeError as error:
+        raise MalformedMessage(f"exchangeInfo: {error}") from None
+    if symbols is None:
+        chosen = [entry for entry in listing.symbols if _trades(entry)]
+    else:
+        by_symbol = {entry.symbol: entry for entry in listing.symbols}
+        missing = [symbol for symbol in symbols if symbol not in by_symbol]
+        if missing:
+            raise MalformedMessage(f"exchangeInfo: lacks {', '.join(missing)}")
+        chosen = [by_symbol[symbol] for symbol in symbols]
+    return tuple(_instrument(row, entry) for row, entry in enumerate(chosen))
+
+
+def _read_listing(message: bytes, symbols: Sequence[str] | None) -> tuple[Instrument, ...]:
+    envelope = decode_envelope(message)
+    fault = envelope.fault
+    if fault is None:
+        return decode_instruments(envelope.result, symbols)
+    if finality_of(fault) is not Finality.REFUSED:
+        raise VenueUnreachable(f"the venue does not list now: {fault.code}: {fault.reason}")
+    if fault.code == UNKNOWN_SYMBOL:
+        asked = ", ".join(symbols or ())
+        raise VenueRejected(fault.code, f"{fault.reason} Asked for: {asked}")
+    raise VenueRejected(fault.code, fault.reason)
+
+
+def _trades(entry: _Symbol) -> bool:
+    return entry.status == _TRADING and entry.is_spot_trading_allowed
+
+
+def _instrument(row: int, entry: _Symbol) -> Instrument:
+    """Read one symbol. A bound of 0 is switched off, for the venue and so for us."""
+    filters = {rule.filter_type: rule for rule in entry.filters}
+    price = filters.get("PRICE_FILTER")
+    lot = filters.get("LOT_SIZE")
+    worth = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL")
+    if price is None or lot is None or worth is None:
+        raise MalformedMessage(f"exchangeInfo: {entry.symbol} lacks a filter that orders need")
+    market_lot = filters.get("MARKET_LOT_SIZE")
+    return Instrument(
+        instrument_id=row,
+        symbol=entry.symbol,
+        base_asset=entry.base_asset,
+        quote_asset=entry.quote_asset,
+        tick_size=_fixed(price.tick_size) or 1,
+        step_size=_fixed(lot.step_size) or 1,
+        min_price=_fixed(price.min_price),
+        max_price=_fixed(price.max_price) or _FIXED_MAX,
+        min_quantity=_fixed(lot.min_qty),
+        max_quantity=_fixed(lot.max_qty) or _FIXED_MAX,
+        market_max_quantity=_fixed(market_lot.max_qty) if market_lot is not None else 0,
+        min_notional=_fixed(worth.min_notional),
+        max_notional=_fixed(worth.max_notional) or _FIXED_MAX,
+    )
+
+
+def _fixed(text: str) -> int:
+    try:
+        value = fixed_from_text(text)
+    except ValueError as error:
+        raise MalformedMessage(f"exchangeInfo: {error}") from None
+    if value < 0:
+        raise MalformedMessage(f"exchangeInfo: {text[:40]!r} is negative")
+    return min(value, _FIXED_MAX)

@@ -1,0 +1,137 @@
+"""From the fate of a request to the outcome that the port promises. Pure.
+
+A request was answered, was not written, or was written and lost. Only an answer that can be read
+and that proves something is more than `Unknown` to an order, and more than `NoAnswer` to a read.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+
+from genesis.errors import MalformedMessage
+from genesis.exchange.binance.errors import (
+    CANCEL_REFUSED,
+    NO_SUCH_ORDER,
+    ORDER_ARCHIVED,
+    Finality,
+    VenueFault,
+    finality_of,
+)
+from genesis.exchange.binance.messages import Envelope, decode_order, decode_placement
+from genesis.exchange.gateway import (
+    Accepted,
+    CancelOutcome,
+    Found,
+    NoAnswer,
+    NotFound,
+    NotOpen,
+    NotSent,
+    QueryOutcome,
+    Rejected,
+    SubmitOutcome,
+    Unknown,
+)
+from genesis.units import Nanos
+
+_T = TypeVar("_T")
+
+_OK: Final = 200
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The venue answered."""
+
+    envelope: Envelope
+    received_at: Nanos
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """The request was written and no answer came."""
+
+    reason: str
+
+
+class Unwritten(msgspec.Struct, frozen=True):
+    """Not one byte of the request was written."""
+
+    reason: str
+
+
+Fate: TypeAlias = Reply | Lost | Unwritten
+
+
+def submit_outcome(fate: Fate, client_order_id: str) -> SubmitOutcome:
+    """Return what the fate of `order.place` means for the order."""
+    if isinstance(fate, Reply) and _fault_of(fate) is None:
+        try:
+            return decode_placement(fate.envelope.result, client_order_id, fate.received_at)
+        except MalformedMessage as error:
+            return Unknown(f"unreadable reply: {error}")
+    return _failed_order_request(fate)
+
+
+def cancel_outcome(fate: Fate, client_order_id: str) -> CancelOutcome:
+    """Return what the fate of `order.cancel` means for the order."""
+    if isinstance(fate, Reply):
+        fault = _fault_of(fate)
+        if fault is None:
+            try:
+                report = decode_order(fate.envelope.result, client_order_id, fate.received_at)
+            except MalformedMessage as error:
+                return Unknown(f"unreadable reply: {error}")
+            return Accepted(report)
+        if fault.code == CANCEL_REFUSED:
+            return NotOpen(fault.reason)
+    return _failed_order_request(fate)
+
+
+def query_outcome(fate: Fate, client_order_id: str) -> QueryOutcome:
+    """Return what the fate of `order.status` says of the order."""
+    # An archived order ended long ago without a fill: for the ledger, it never was.
+    if (
+        isinstance(fate, Reply)
+        and (fault := _fault_of(fate)) is not None
+        and fault.code in (NO_SUCH_ORDER, ORDER_ARCHIVED)
+    ):
+        return NotFound()
+    report = read_outcome(
+        fate, lambda reply: decode_order(reply.envelope.result, client_order_id, reply.received_at)
+    )
+    return report if isinstance(report, NoAnswer) else Found(report)
+
+
+def read_outcome(fate: Fate, decode: Callable[[Reply], _T]) -> _T | NoAnswer:
+    """Return what `decode` reads from the answer, or why there is nothing to read."""
+    if not isinstance(fate, Reply):
+        return NoAnswer(fate.reason)
+    fault = _fault_of(fate)
+    if fault is not None:
+        retryable = finality_of(fault) is not Finality.REFUSED
+        return NoAnswer(fault.reason, fault.code, retryable, fault.retry_at_ms)
+    try:
+        return decode(fate)
+    except MalformedMessage as error:
+        return NoAnswer(f"unreadable reply: {error}")
+
+
+def _failed_order_request(fate: Fate) -> Rejected | NotSent | Unknown:
+    if isinstance(fate, Unwritten):
+        return NotSent(fate.reason)
+    if isinstance(fate, Lost):
+        return Unknown(fate.reason)
+    fault = _fault_of(fate)
+    assert fault is not None, "a success is not a failure"
+    finality = finality_of(fault)
+    if finality is Finality.UNKNOWN:
+        return Unknown(f"{fault.status} {fault.code}: {fault.reason}")
+    retryable = finality is Finality.RETRYABLE
+    return Rejected(fault.code, fault.reason, retryable, fault.retry_at_ms)
+
+
+def _fault_of(reply: Reply) -> VenueFault | None:
+    """Return the error of a reply. A status other than 200 without an error body is one too."""
+    fault = reply.envelope.fault
+    if fault is None and reply.envelope.status != _OK:
+        return VenueFault(status=reply.envelope.status, code=0, reason="no error body")
+    return fault

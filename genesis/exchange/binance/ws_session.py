@@ -1,0 +1,200 @@
+"""Requests and replies on one connection to the WebSocket API, matched by id in any order.
+
+A reply that does not come costs its own request and nothing else: the connection stays, because
+closing it would make every other request in flight unknown too.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from genesis.clock import EngineClock
+from genesis.domain.orders import ExecutionReport
+from genesis.errors import MalformedMessage
+from genesis.exchange.binance.errors import TIMESTAMP_OUTSIDE_WINDOW
+from genesis.exchange.binance.messages import (
+    Envelope,
+    SessionNotice,
+    decode_envelope,
+    decode_event,
+)
+from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
+from genesis.exchange.gateway import BalanceUpdate, TransferReported
+from genesis.exchange.request_connection import RequestConnection
+from genesis.limits import REQUESTS_IN_FLIGHT_MAX
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+
+_T = TypeVar("_T")
+
+_SESSION_REVOKED: Final = 401
+
+
+class SessionCounters(msgspec.Struct):
+    """What went by on the connections of one gateway, over its life."""
+
+    requests: int = 0
+    replies: int = 0
+    late_replies: int = 0
+    lost_replies: int = 0
+    events: int = 0
+    unreadable_messages: int = 0
+
+
+class _Call(NamedTuple):
+    """One request in flight: who takes its fate, and the timer that gives it up."""
+
+    settle: Callable[[Fate], None]
+    timer: asyncio.TimerHandle
+
+
+class WsSession:
+    """One connection's requests in flight and user events, from its opening to its end.
+
+    `replacement` says why the connection is of no more use, open or not; None while it is.
+    """
+
+    def __init__(
+        self,
+        connection: RequestConnection,
+        *,
+        on_event: Callable[[ExecutionReport | BalanceUpdate | TransferReported], None],
+        on_unreadable_event: Callable[[str], None],
+        clock: EngineClock,
+        log: FilteringBoundLogger,
+        counters: SessionCounters,
+    ) -> None:
+        self._connection = connection
+        self._on_event = on_event
+        self._on_unreadable_event = on_unreadable_event
+        self._clock = clock
+        self._log = log
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, _Call] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._attention = asyncio.Event()
+        self.replacement: str | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their reply."""
+        return len(self._calls)
+
+    def request(
+        self, request_id: int, frame: bytes, read: Callable[[Fate], _T], timeout: Nanos
+    ) -> "asyncio.Future[_T]":
+        """Write a request now; the future resolves to what `read` makes of its fate.
+
+        That is, at the latest, when `timeout` is over or the session ends.
+        """
+        assert request_id not in self._calls, "a request number is used once"
+        future: asyncio.Future[_T] = self._loop.create_future()
+        if self.replacement is not None:
+            future.set_result(read(Unwritten(f"connection to be replaced: {self.replacement}")))
+            return future
+        if len(self._calls) >= REQUESTS_IN_FLIGHT_MAX:
+            future.set_result(read(Unwritten("too many requests in flight")))
+            return future
+        if not self._connection.write_text(frame):
+            future.set_result(read(Unwritten("the connection takes nothing")))
+            return future
+
+        def settle(fate: Fate) -> None:
+            if not future.done():  # else whoever awaited it has been canceled
+                future.set_result(read(fate))
+
+        timer = self._loop.call_later(timeout / NANOS_PER_SECOND, self._expire, request_id, timeout)
+        self._calls[request_id] = _Call(settle, timer)
+        self._counters.requests += 1
+        self._idle.clear()
+        return future
+
+    def receive(self, message: bytes) -> None:
+        """Take one message from the connection: a reply, or a user event."""
+        received_at = self._clock.now()
+        try:
+            envelope = decode_envelope(message)
+        except MalformedMessage as error:
+            self._counters.unreadable_messages += 1
+            self._log.warning("message_unreadable", reason=str(error), size=len(message))
+            return
+        if envelope.event:
+            self._receive_event(envelope.event, received_at)
+        else:
+            self._receive_reply(envelope, received_at)
+
+    def abandon(self, why: str) -> None:
+        """End the session: whatever is in flight is lost."""
+        self._replace(why)
+        for request_id in tuple(self._calls):
+            self._settle(request_id, Lost(f"connection lost: {why}"))
+
+    async def attention(self, longest: Nanos) -> None:
+        """Wait until the clock is in doubt or a replacement is due, or `longest` is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest / NANOS_PER_SECOND):
+                await self._attention.wait()
+        self._attention.clear()
+
+    async def drain(self) -> None:
+        """Wait until nothing is in flight. Every request ends by its own timeout at the latest."""
+        await self._idle.wait()
+
+    def _receive_reply(self, envelope: Envelope, received_at: Nanos) -> None:
+        request_id = envelope.id
+        fault = envelope.fault
+        if fault is not None and fault.code == TIMESTAMP_OUTSIDE_WINDOW:
+            self._attention.set()
+        if not isinstance(request_id, int):
+            self._receive_unaddressed(envelope)
+            return
+        if request_id not in self._calls:
+            self._counters.late_replies += 1
+            self._log.warning("reply_late", request_id=request_id, status=envelope.status)
+            return
+        self._counters.replies += 1
+        self._settle(request_id, Reply(envelope, received_at))
+
+    def _receive_unaddressed(self, envelope: Envelope) -> None:
+        """Take a reply that names no request: the session's key died, or the venue is puzzled."""
+        code = envelope.fault.code if envelope.fault is not None else 0
+        self._log.warning("reply_unaddressed", status=envelope.status, code=code)
+        if envelope.status == _SESSION_REVOKED:
+            self._replace(f"session revoked: {code}")
+
+    def _receive_event(self, event: msgspec.Raw, received_at: Nanos) -> None:
+        self._counters.events += 1
+        try:
+            content = decode_event(event, received_at)
+        except MalformedMessage as error:
+            self._counters.unreadable_messages += 1
+            self._log.error("event_unreadable", reason=str(error))
+            self._on_unreadable_event(str(error))
+            return
+        if isinstance(content, SessionNotice):
+            self._log.warning("session_notice", notice=content.value)
+            self._replace(content.value)
+        elif content is not None:
+            self._on_event(content)
+
+    def _replace(self, why: str) -> None:
+        if self.replacement is None:
+            self.replacement = why
+            self._attention.set()
+
+    def _expire(self, request_id: int, timeout: Nanos) -> None:
+        self._counters.lost_replies += 1
+        self._log.warning("reply_lost", request_id=request_id)
+        self._settle(request_id, Lost(f"no reply within {timeout // NANOS_PER_MS} ms"))
+
+    def _settle(self, request_id: int, fate: Fate) -> None:
+        call = self._calls.pop(request_id)
+        call.timer.cancel()
+        call.settle(fate)
+        if not self._calls:
+            self._idle.set()

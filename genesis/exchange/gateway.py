@@ -1,0 +1,225 @@
+"""The port to a venue: what the executor may ask, and every way it can be answered.
+
+Nothing on the order path raises: an answer is a value, and the type says what may be done next.
+A submission takes an `ApprovedOrder`, which only the risk engine makes, and nothing else.
+"""
+
+import asyncio
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from genesis.domain.instruments import Instrument
+from genesis.domain.orders import ExecutionReport, Fill
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.units import Amount, Nanos
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The venue took the request; `report` is the order as it stands now.
+
+    `fills` are the executions that the reply itself lists, oldest first. The same ones also come as
+    user events: count each `(symbol, trade_id)` once.
+    """
+
+    report: ExecutionReport
+    fills: tuple[Fill, ...] = ()
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The venue refused, for certain: nothing was executed and nothing will be.
+
+    `retryable`: the same wish may be sent as a new intent under a new id, not before
+    `retry_at_ms` (venue time; 0 where the venue names none). Otherwise the answer is final.
+    """
+
+    code: int
+    reason: str
+    retryable: bool
+    retry_at_ms: int = 0
+
+
+class NotSent(msgspec.Struct, frozen=True):
+    """Not one byte left this process. A new intent may follow."""
+
+    reason: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """The request may have been executed. Query it behind the time fence; never send it again."""
+
+    reason: str
+
+
+class NotOpen(msgspec.Struct, frozen=True):
+    """There was no such open order to cancel: it has ended, or never came. Query it."""
+
+    reason: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The venue knows the order."""
+
+    report: ExecutionReport
+
+
+class NotFound(msgspec.Struct, frozen=True):
+    """The venue knows no such order now. Proof only behind the time fence."""
+
+
+class NoAnswer(msgspec.Struct, frozen=True):
+    """A read was not answered. It changed nothing, so it may be asked again if `retryable`.
+
+    `code` is the venue's error code, 0 where it said nothing; `retry_at_ms` as in `Rejected`.
+    """
+
+    reason: str
+    code: int = 0
+    retryable: bool = True
+    retry_at_ms: int = 0
+
+
+SubmitOutcome: TypeAlias = Accepted | Rejected | NotSent | Unknown
+CancelOutcome: TypeAlias = Accepted | NotOpen | Rejected | NotSent | Unknown
+QueryOutcome: TypeAlias = Found | NotFound | NoAnswer
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """What the account holds of one asset: free to use, and locked in open orders."""
+
+    asset: str
+    free: Amount
+    locked: Amount
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole account. An asset that is not listed is at zero."""
+
+    balances: tuple[Balance, ...]
+    can_trade: bool
+    updated_at: Nanos
+    received_at: Nanos
+
+
+class BalanceUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """New absolute balances of the assets that something touched, and of no others."""
+
+    balances: tuple[Balance, ...]
+    updated_at: Nanos
+    event_at: Nanos
+    received_at: Nanos
+
+
+class TransferReported(msgspec.Struct, frozen=True, kw_only=True):
+    """A deposit (positive) or a withdrawal of one asset has cleared."""
+
+    asset: str
+    amount: Amount
+    cleared_at: Nanos
+    received_at: Nanos
+
+
+class StreamGap(msgspec.Struct, frozen=True, kw_only=True):
+    """User events between two times (engine clock) may be missing, and are not sent again.
+
+    Events flow again when this one is handed out: reconcile open orders, trades and balances now.
+    """
+
+    why: str
+    from_at: Nanos
+    to_at: Nanos
+
+
+UserEvent: TypeAlias = ExecutionReport | BalanceUpdate | TransferReported | StreamGap
+
+
+class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An order encoded and, where the key demands it, signed: only the write is missing.
+
+    It is good for one `submit_prepared`, on whichever connection is open then.
+    """
+
+    request_id: int
+    client_order_id: str
+    symbol: str
+    timestamp_ms: int
+    frame: bytes
+
+
+class Gateway(Protocol):
+    """A venue, as the executor sees it. User events go to the callback its maker was given."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether requests can be sent and user events flow."""
+        ...
+
+    def timestamp_ms(self) -> int:
+        """Return the venue's time as estimated now: what a request sent now is stamped with."""
+        ...
+
+    def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
+        """Encode and sign an order with the timestamp that is (or is being) journaled.
+
+        Nothing is sent. The venue accepts the order until `timestamp_ms` plus the receive window.
+        """
+        ...
+
+    def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
+        """Write a prepared order to the socket before returning, and return its outcome to come.
+
+        The intent must be durable by now. The future is never failed, only resolved; once, at the
+        latest when the reply timeout is over.
+        """
+        ...
+
+    async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
+        """Build, write and await one order."""
+        ...
+
+    async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
+        """Cancel one open order. Unlike a submission it may be repeated freely."""
+        ...
+
+    async def query(self, symbol: str, client_order_id: str) -> QueryOutcome:
+        """Ask for one order by our id. For the time fence, read `venue_time_ms` first."""
+        ...
+
+    async def open_orders(self, symbol: str | None) -> tuple[ExecutionReport, ...] | NoAnswer:
+        """List the orders that are open, of one symbol or (costly) of all."""
+        ...
+
+    async def orders_since(
+        self, symbol: str, since: Nanos
+    ) -> tuple[ExecutionReport, ...] | NoAnswer:
+        """List every order of the account made since a time (the venue's), oldest first.
+
+        Open or ended, of any client: what the account knows, whoever asks.
+        """
+        ...
+
+    async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
+        """List every trade of the account from trade id `from_id` on, oldest first.
+
+        The venue does not say under which client order id they were made: that field is empty, and
+        `venue_order_id` is the key.
+        """
+        ...
+
+    async def trades_of_order(
+        self, symbol: str, venue_order_id: int
+    ) -> tuple[Fill, ...] | NoAnswer:
+        """List the trades of one order, oldest first; fields as in `trades_since`."""
+        ...
+
+    async def account(self) -> Account | NoAnswer:
+        """Read all balances."""
+        ...
+
+    async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...] | NoAnswer:
+        """Read the trading rules of `symbols`; ids are their places in that order."""
+        ...
+
+    async def venue_time_ms(self) -> int | NoAnswer:
+        """Ask the venue for its clock: the only one that the time fence believes."""
+        ...

@@ -1,0 +1,278 @@
+"""The feed as a process, before a venue that sends rubbish, loses updates and drops connections."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from websockets.asyncio.server import ServerConnection
+
+from genesis.data.frames import StreamKind
+from genesis.domain.market import Bar, MarketGap, Quote, TradeTick
+from genesis.engine.boot import Endpoints
+from genesis.engine.control import Ready, Stopped
+from genesis.ipc.board import Counter, Gauge
+from genesis.ipc.histogram import Stage
+from genesis.units import NANOS_PER_MS, SCALE
+from tests.support.exchange_builders import Json
+from tests.support.feed_run import FeedRun
+from tests.support.market_frames import depth, kline, ticker, trade
+from tests.support.scripted_venue import Request, ScriptedVenue, replies, stays_silent
+from tests.support.stream_venue import StreamPeer, StreamVenue
+
+STREAMS: Final = len(StreamKind)
+
+
+def snapshot(last_update_id: int) -> Json:
+    """Return a reply to a request for depth."""
+    return {
+        "lastUpdateId": last_update_id,
+        "bids": [["99.00000000", "1.00000000"]],
+        "asks": [["102.00000000", "1.00000000"]],
+    }
+
+
+class Market:
+    """A feed, the two servers it talks to, and the connection it has open."""
+
+    def __init__(self, feed: FeedRun, streams: StreamVenue, requests: ScriptedVenue) -> None:
+        self.feed = feed
+        self.streams = streams
+        self.requests = requests
+
+    async def connection(self, number: int = 0, symbols: int = 1) -> StreamPeer:
+        """Wait until the feed has asked connection `number` for every stream."""
+        return await self.streams.peer(number, STREAMS * symbols)
+
+
+@asynccontextmanager
+async def market(tmp_path: Path, *symbols: str) -> AsyncIterator[Market]:
+    """Start a feed of these instruments before two servers, and end all of it."""
+    async with StreamVenue() as streams, ScriptedVenue() as requests:
+        requests.on("depth", replies(snapshot(10)))
+        endpoints = Endpoints(streams_url=streams.url, ws_api_url=requests.url)
+        run = FeedRun(tmp_path, endpoints, *(symbols or ("BTCUSDT",)))
+        async with run as feed:
+            yield Market(feed, streams, requests)
+
+
+def now_ms() -> int:
+    """Return the time that the venue's events bear."""
+    return time.time_ns() // NANOS_PER_MS
+
+
+async def test_market_reaches_ring_and_tables(tmp_path: Path) -> None:
+    """Quotes, trades, bars and books: each arrives where the other processes read it."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        await scene.feed.until_ready()
+        peer.send(
+            ticker(1),
+            trade(7, E=now_ms()),
+            kline(event_ms=now_ms()),
+            ticker(2, b="100.50000000"),
+            depth(10, 12, E=now_ms()),
+        )
+        (bar,) = await scene.feed.take(Bar)
+        quotes = await scene.feed.take(Quote, 2)
+        (tick,) = await scene.feed.take(TradeTick)
+
+        top = scene.feed.depths.get(0)
+        assert top is not None
+        assert [level.price // SCALE for level in top.bids] == [100, 99]
+        assert [quote.update_id for quote in quotes] == [1, 2]
+        assert (bar.close_price, tick.trade_id) == (102 * SCALE, 7)
+        assert 0 < tick.event_at <= tick.received_at + NANOS_PER_MS
+        assert tick.received_at <= tick.published_at
+        assert scene.feed.quotes.get(0) == quotes[-1]
+        assert quotes[-1].sequence == scene.feed.market.sequence
+        (asked,) = await scene.requests.received("depth")
+        assert asked.params["symbol"] == "BTCUSDT"
+
+
+async def test_board_shows_what_the_feed_does(tmp_path: Path) -> None:
+    """Counters, gauges and stages are on the page while the feed runs, and its end is in order."""
+    async with market(tmp_path, "BTCUSDT", "ETHUSDT") as scene:
+        peer = await scene.connection(symbols=2)
+        peer.send(ticker(1), ticker(1, "ETHUSDT"), trade(7, E=now_ms()), depth(10, 12, E=now_ms()))
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS)
+        await scene.feed.until_counted(Counter.QUOTES_PUBLISHED, 2)
+        page = scene.feed.page()
+        assert page is not None
+        assert page.gauges[Gauge.BOOKS_IN_SYNC] == 1
+        assert page.counters[Counter.TRADES_PUBLISHED] == 1
+        assert page.counters[Counter.FRAMES_RECEIVED] >= 4
+        assert page.counters[Counter.DEPTHS_PUBLISHED] >= 1
+        assert page.counters[Counter.CONNECTIONS_OPENED] == 1
+        assert page.histograms[Stage.SOCKET_TO_PUBLISHED].total == 3
+        assert page.histograms[Stage.VENUE_TO_SOCKET].total == 1
+        (ready,) = [one for one in scene.feed.said if isinstance(one, Ready)]
+        assert ready.detail == {"connections": 1, "streams": 2 * STREAMS}
+        assert await scene.feed.stop() == 0
+        (stopped,) = [one for one in scene.feed.said if isinstance(one, Stopped)]
+        assert stopped.summary["frames_dropped"] == 0
+
+
+async def test_rubbish_is_dropped_counted_and_named(tmp_path: Path) -> None:
+    """Frames that are not JSON, crossed, negative, stale or out of order stop nothing."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(trade(1, E=now_ms()), ticker(5))
+        peer.send(
+            b"rubbish",
+            ticker(6, a="1.00000000"),
+            ticker(7, B="-1.00000000"),
+            trade(2, E=now_ms() - 60_000),
+            ticker(4),
+            ticker(5),
+            ticker(8, b="x"),
+            ticker(9, b="1000.00000000", a="1001.00000000"),
+            b'{"stream":"btcusdt@nothing","data":{}}',
+            b'{"stream":"btcusdt@trade","data":{}}',
+            ticker(10),
+        )
+        quotes = await scene.feed.take(Quote, 2)
+        await scene.feed.until_counted(Counter.FRAMES_MALFORMED)
+
+        assert [quote.update_id for quote in quotes] == [5, 10]
+        for counter in (
+            *(Counter.FRAMES_NOT_JSON, Counter.FRAMES_CROSSED, Counter.FRAMES_NEGATIVE),
+            *(Counter.FRAMES_STALE, Counter.FRAMES_OUT_OF_ORDER, Counter.FRAMES_DUPLICATE),
+            *(Counter.FRAMES_BAD_NUMBER, Counter.FRAMES_OUT_OF_BAND, Counter.FRAMES_UNKNOWN),
+        ):
+            assert scene.feed.count(counter) == 1, counter.name
+        named = {entry["reason"] for entry in scene.feed.log("frames_dropped")}
+        assert {"not_json", "crossed", "negative", "stale", "out_of_order"} <= named
+
+
+async def test_lost_connection_is_replaced_and_told(tmp_path: Path) -> None:
+    """The feed comes back by itself, asks for everything again, and its readers know of the gap."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(ticker(1), trade(7, E=now_ms()), depth(10, 12, E=now_ms()))
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS)
+
+        peer.drop()
+        (gap,) = await scene.feed.take(MarketGap)
+        successor = await scene.connection(1)
+        scene.requests.on("depth", replies(snapshot(30)))
+        successor.send(ticker(2), trade(10, E=now_ms()), depth(30, 31, E=now_ms()))
+        await scene.feed.take(Quote, 2)
+        gaps = await scene.feed.take(MarketGap, 2)
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS, 2)
+
+        assert (gap.instrument_id, gap.missed) == (0, 0)
+        assert gaps[1].missed == 2
+        assert scene.feed.count(Counter.TRADES_MISSED) == 2
+        assert scene.feed.count(Counter.CONNECTIONS_LOST) == 1
+        assert sorted(successor.streams) == sorted(peer.streams)
+
+
+async def test_lost_update_rebuilds_the_book(tmp_path: Path) -> None:
+    """A hole in the depth stream costs the book until a new snapshot, and nothing else."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(depth(10, 12, E=now_ms()))
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS)
+        scene.requests.on("depth", replies(snapshot(20)))
+
+        peer.send(depth(20, 21, E=now_ms()))
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS, 2)
+
+        (gap,) = await scene.feed.take(MarketGap)
+        assert gap.missed == 7
+        assert scene.feed.count(Counter.BOOK_GAPS) == 1
+        assert len(await scene.requests.received("depth", 2)) == 2
+
+
+async def test_snapshot_is_asked_for_until_it_fits(tmp_path: Path) -> None:
+    """Refused, unreadable, too old: the next request comes later, and the last one serves."""
+    answers = iter(
+        [
+            replies({"lastUpdateId": "x", "bids": [], "asks": []}),
+            replies(snapshot(3)),
+            replies(snapshot(10)),
+        ]
+    )
+
+    async def answer(connection: ServerConnection, request: Request) -> None:
+        await next(answers)(connection, request)
+
+    async with market(tmp_path) as scene:
+        scene.requests.on("depth", answer)
+        peer = await scene.connection()
+        peer.send(depth(10, 12, E=now_ms()))
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS)
+
+        assert len(await scene.requests.received("depth", 3)) == 3
+        assert scene.feed.count(Counter.SNAPSHOTS_UNFIT) == 1
+        assert len(scene.feed.log("snapshot_missed")) == 1
+
+
+async def test_requests_are_repeated_on_the_next_connection(tmp_path: Path) -> None:
+    """A snapshot asked for on a connection that broke is asked for again."""
+    async with market(tmp_path) as scene:
+        scene.requests.on("depth", stays_silent)
+        peer = await scene.connection()
+        peer.send(depth(10, 12, E=now_ms()))
+        await scene.requests.received("depth")
+
+        scene.requests.on("depth", replies(snapshot(10)))
+        scene.requests.cut()
+
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS)
+
+
+async def test_announced_shutdown_is_not_waited_for(tmp_path: Path) -> None:
+    """When the venue says that it will close the connection, the feed opens another at once."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}')
+
+        successor = await scene.connection(1)
+
+        successor.send(ticker(1))
+        assert len(await scene.feed.take(Quote)) == 1
+
+
+async def test_oversize_message_is_counted(tmp_path: Path) -> None:
+    """A message beyond the limit costs its connection; the reason is counted."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(b" " * (2 << 20))
+
+        await scene.connection(1)
+
+        await scene.feed.until_counted(Counter.FRAMES_OVERSIZE)
+
+
+async def test_refused_subscription_is_logged(tmp_path: Path) -> None:
+    """A stream that the venue will not send is named; the others go on."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(b'{"error":{"code":2,"msg":"invalid stream"},"id":1}', ticker(1))
+        await scene.feed.take(Quote)
+
+        (line,) = scene.feed.log("subscription_refused")
+        assert line["reason"] == "2: invalid stream"
+
+
+async def test_restarted_feed_goes_on_where_the_ring_is(tmp_path: Path) -> None:
+    """After kill -9 the successor publishes behind its predecessor's last record."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        peer.send(ticker(1))
+        await scene.feed.take(Quote)
+        assert scene.feed.child is not None
+        scene.feed.child.kill()
+        await scene.feed.end()
+
+        await scene.feed.start()
+        successor = await scene.connection(1)
+        successor.send(ticker(2))
+        quotes = await scene.feed.take(Quote, 2)
+
+        assert [quote.update_id for quote in quotes] == [1, 2]
+        assert quotes[1].sequence > quotes[0].sequence
+        assert scene.feed.market.torn == 0

@@ -1,0 +1,108 @@
+"""Reading the venue's listing: blocking for the parent, through the gateway for the executor."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from genesis.domain.instruments import Instrument
+from genesis.errors import VenueRejected, VenueUnreachable
+from genesis.exchange.binance.catalogue import fetch_instruments
+from genesis.exchange.gateway import NoAnswer
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
+from tests.support.exchange_builders import Json, failure, symbol_entry
+from tests.support.gateways import gateway_to
+from tests.support.scripted_venue import (
+    Request,
+    ScriptedVenue,
+    cuts_the_connection,
+    replies,
+    stays_silent,
+)
+
+LONG: Final = 20 * NANOS_PER_SECOND
+SHORT: Final = 100 * NANOS_PER_MS
+SYMBOLS: Final = ("ETHUSDT", "BTCUSDT")
+LISTING: Final[Json] = {"symbols": [symbol_entry("BTCUSDT"), symbol_entry("ETHUSDT")]}
+
+
+async def fetch(url: str, timeout_after: int = LONG) -> tuple[Instrument, ...]:
+    """Fetch as the parent does, on a thread of its own so that the venue can answer."""
+    fetching = partial(fetch_instruments, url, SYMBOLS, timeout_after)
+    return await asyncio.get_running_loop().run_in_executor(None, fetching)
+
+
+async def test_the_parent_learns_the_instruments_it_asks_for() -> None:
+    """Rows follow the parent's order, and the listing needs no key."""
+    async with ScriptedVenue() as venue:
+        venue.on("exchangeInfo", replies(LISTING))
+        instruments = await fetch(venue.url)
+        (request,) = await venue.received("exchangeInfo")
+    assert [entry.symbol for entry in instruments] == list(SYMBOLS)
+    assert [entry.instrument_id for entry in instruments] == [0, 1]
+    assert request.params == {"symbols": list(SYMBOLS), "showPermissionSets": False}
+
+
+async def test_the_executor_reads_the_same_listing() -> None:
+    """The gateway gives the same instruments; a missing one is no answer."""
+    async with ScriptedVenue() as venue, gateway_to(venue.url) as gateway:
+        venue.on("exchangeInfo", replies(LISTING))
+        assert await gateway.instruments(SYMBOLS) == await fetch(venue.url)
+        assert isinstance(await gateway.instruments(("SOLUSDT",)), NoAnswer)
+
+
+async def test_an_unknown_symbol_is_named() -> None:
+    """The venue does not say which one it was, so the question is repeated to the user."""
+
+    async def refuse(connection: ServerConnection, request: Request) -> None:
+        await connection.send(failure(request.id, -1121, "Invalid symbol."), text=True)
+
+    async with ScriptedVenue() as venue:
+        venue.on("exchangeInfo", refuse)
+        with pytest.raises(VenueRejected, match=r"Invalid symbol.*ETHUSDT, BTCUSDT"):
+            await fetch(venue.url)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(-1003, VenueUnreachable), (-1000, VenueUnreachable), (-1130, VenueRejected)],
+)
+async def test_a_refusal_is_for_now_or_for_good(code: int, error: type[Exception]) -> None:
+    """Whoever is throttled may come back; whoever asked wrongly need not."""
+
+    async def refuse(connection: ServerConnection, request: Request) -> None:
+        await connection.send(failure(request.id, code, "No."), text=True)
+
+    async with ScriptedVenue() as venue:
+        venue.on("exchangeInfo", refuse)
+        with pytest.raises(error, match="No"):
+            await fetch(venue.url)
+
+
+async def test_an_unreadable_listing_is_no_listing() -> None:
+    """Half a listing starts no engine."""
+    async with ScriptedVenue() as venue:
+        venue.on("exchangeInfo", replies({"symbols": [symbol_entry("BTCUSDT")]}))
+        with pytest.raises(VenueUnreachable, match="lacks ETHUSDT"):
+            await fetch(venue.url)
+
+
+async def test_a_silent_venue_is_given_up() -> None:
+    """Neither a cut nor silence holds the parent longer than it said."""
+    async with ScriptedVenue() as venue:
+        venue.on("exchangeInfo", cuts_the_connection)
+        with pytest.raises(VenueUnreachable, match="no listing"):
+            await fetch(venue.url)
+        venue.on("exchangeInfo", stays_silent)
+        with pytest.raises(VenueUnreachable, match="no listing"):
+            await fetch(venue.url, SHORT)
+
+
+async def test_a_venue_that_is_not_there_is_unreachable() -> None:
+    """A refused connection is a venue error with the address in it."""
+    async with ScriptedVenue() as venue:
+        url = venue.url
+    with pytest.raises(VenueUnreachable, match=url):
+        await fetch(url)

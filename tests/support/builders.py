@@ -1,0 +1,233 @@
+"""Valid objects for tests: every builder takes what a test cares about and fills in the rest."""
+
+from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.market import Quote
+from genesis.domain.orders import (
+    ExecutionReport,
+    Fill,
+    OrderIntent,
+    OrderState,
+    OrderType,
+    Side,
+    Signal,
+    SignalAction,
+    TimeInForce,
+)
+from genesis.engine.order_flow import OrderRules
+from genesis.engine.risk_engine import RiskLimits
+from genesis.engine.signal_pipeline import SizingRules
+from genesis.strategies.base import StrategySpec
+from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos, Price, Quantity
+
+NOW: Nanos = 1_780_000_000 * NANOS_PER_SECOND
+VENUE_MS = 1_780_000_000_000
+SECOND: Nanos = NANOS_PER_SECOND
+PRICE: Price = 60_000 * SCALE
+LOT: Quantity = SCALE // 1_000  # 0.001 BTC
+CAPITAL: Amount = 100_000 * SCALE
+
+
+def btc(instrument_id: int = 0, symbol: str = "BTCUSDT", base_asset: str = "BTC") -> Instrument:
+    """Return an instrument with BTCUSDT's rules."""
+    return Instrument(
+        instrument_id=instrument_id,
+        symbol=symbol,
+        base_asset=base_asset,
+        quote_asset="USDT",
+        tick_size=SCALE // 100,
+        step_size=SCALE // 100_000,
+        min_price=SCALE // 100,
+        max_price=1_000_000 * SCALE,
+        min_quantity=SCALE // 100_000,
+        max_quantity=9_000 * SCALE,
+        market_max_quantity=141 * SCALE,
+        min_notional=5 * SCALE,
+        max_notional=9_000_000 * SCALE,
+    )
+
+
+def catalogue() -> InstrumentCatalogue:
+    """Return BTCUSDT and ETHUSDT."""
+    return InstrumentCatalogue([btc(), btc(1, "ETHUSDT", "ETH")])
+
+
+def quote(
+    instrument_id: int = 0, middle: Price = PRICE, received_at: Nanos = NOW, spread: Price = SCALE
+) -> Quote:
+    """Return a quote around a middle price."""
+    return Quote(
+        instrument_id=instrument_id,
+        bid_price=middle - spread // 2,
+        bid_quantity=SCALE,
+        ask_price=middle + spread // 2,
+        ask_quantity=SCALE,
+        update_id=1,
+        event_at=received_at,
+        received_at=received_at,
+    )
+
+
+def strategy(
+    number: int = 7, strategy_id: str = "ema_cross-1", symbol: str = "BTCUSDT"
+) -> StrategySpec:
+    """Return one strategy of a roster."""
+    return StrategySpec(
+        strategy_id=strategy_id, number=number, kind="ema_cross", symbol=symbol, parameters={}
+    )
+
+
+def signal(
+    sequence: int = 1,
+    *,
+    side: Side = Side.BUY,
+    order_type: OrderType = OrderType.MARKET,
+    time_in_force: TimeInForce = TimeInForce.GTC,
+    limit_price: Price = 0,
+    stop_price: Price = 0,
+    target_price: Price = 0,
+    quantity: Quantity = 0,
+    position: Quantity = 0,
+    confidence: float = 0.8,
+    strategy_number: int = 7,
+    epoch: int = 1,
+    instrument_id: int = 0,
+    expires_at: Nanos = NOW + 5 * SECOND,
+) -> Signal:
+    """Return an entry (or, for a sale, an exit) at the market."""
+    return Signal(
+        strategy_number=strategy_number,
+        epoch=epoch,
+        sequence=sequence,
+        instrument_id=instrument_id,
+        side=side,
+        action=SignalAction.ENTER if side is Side.BUY else SignalAction.EXIT,
+        order_type=order_type,
+        time_in_force=time_in_force,
+        confidence=confidence,
+        limit_price=limit_price,
+        stop_price=stop_price,
+        target_price=target_price,
+        quantity=quantity,
+        position=position,
+        expires_at=expires_at,
+        received_at=NOW,
+        read_at=NOW,
+        published_at=NOW,
+    )
+
+
+def intent(
+    client_order_id: str = "G00-7-1-1-10",
+    *,
+    side: Side = Side.BUY,
+    quantity: Quantity = LOT,
+    order_type: OrderType = OrderType.MARKET,
+    limit_price: Price = 0,
+    expires_at: Nanos = NOW + 5 * SECOND,
+) -> OrderIntent:
+    """Return a sized wish for BTCUSDT."""
+    return OrderIntent(
+        client_order_id=client_order_id,
+        strategy_id="ema_cross-1",
+        symbol="BTCUSDT",
+        instrument_id=0,
+        side=side,
+        action=SignalAction.ENTER if side is Side.BUY else SignalAction.EXIT,
+        order_type=order_type,
+        time_in_force=TimeInForce.GTC,
+        quantity=quantity,
+        limit_price=limit_price,
+        reference_price=PRICE,
+        stop_price=0,
+        target_price=0,
+        expires_at=expires_at,
+    )
+
+
+def fill(
+    trade_id: int = 1,
+    *,
+    client_order_id: str = "G00-7-1-1-10",
+    venue_order_id: int = 100,
+    side: Side = Side.BUY,
+    quantity: Quantity = LOT,
+    price: Price = PRICE,
+    fee: Amount = 0,
+    fee_asset: str = "USDT",
+) -> Fill:
+    """Return one execution in BTCUSDT."""
+    return Fill(
+        symbol="BTCUSDT",
+        trade_id=trade_id,
+        client_order_id=client_order_id,
+        venue_order_id=venue_order_id,
+        side=side,
+        price=price,
+        quantity=quantity,
+        quote_amount=price * quantity // SCALE,
+        fee=fee,
+        fee_asset=fee_asset,
+        is_maker=False,
+        traded_at=NOW,
+    )
+
+
+def report(
+    state: OrderState,
+    *,
+    client_order_id: str = "G00-7-1-1-10",
+    venue_order_id: int = 100,
+    side: Side = Side.BUY,
+    quantity: Quantity = LOT,
+    filled_quantity: Quantity = 0,
+    execution: Fill | None = None,
+) -> ExecutionReport:
+    """Return what the venue says of an order in BTCUSDT."""
+    return ExecutionReport(
+        client_order_id=client_order_id,
+        venue_order_id=venue_order_id,
+        symbol="BTCUSDT",
+        state=state,
+        side=side,
+        quantity=quantity,
+        filled_quantity=filled_quantity,
+        filled_amount=PRICE * filled_quantity // SCALE,
+        limit_price=0,
+        reason="",
+        event_at=NOW,
+        received_at=NOW,
+        fill=execution,
+    )
+
+
+def risk_limits() -> RiskLimits:
+    """Return a Strategist's limits."""
+    return RiskLimits(
+        position_bps=500,
+        exposure_bps=6_000,
+        order_notional_max=10_000 * SCALE,
+        open_orders_max=200,
+        open_orders_per_strategy_max=4,
+        orders_per_second_max=10,
+        price_collar_bps=100,
+        data_age_max=2 * SECOND,
+        daily_loss_max=500 * SCALE,
+        drawdown_halt_bps=1_500,
+    )
+
+
+def sizing_rules() -> SizingRules:
+    """Return the sizing of 60 strategies on 60 % of equity: 1 % each."""
+    return SizingRules(
+        allotment_bps=6_000, position_bps=500, strategy_count=60, signals_per_second_max=10
+    )
+
+
+def order_rules() -> OrderRules:
+    """Return the protocol's default numbers."""
+    return OrderRules(
+        account_tag="00",
+        receive_window_ms=2_000,
+        fence_margin_ms=10_000,
+        send_age_max=SECOND // 5,
+    )

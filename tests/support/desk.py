@@ -1,0 +1,162 @@
+"""An execution core in a test's hands: facts in, effects and journal to be looked at."""
+
+from collections.abc import Iterable, Sequence
+
+from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.orders import (
+    ExecutionReport,
+    Fill,
+    OrderReport,
+    OrderState,
+    ReportKind,
+)
+from genesis.engine.effects import (
+    Commit,
+    Effect,
+    Reconcile,
+    Tell,
+)
+from genesis.engine.entries import Entry
+from genesis.engine.execution import ExecutionCore
+from genesis.engine.ledger import Ledger
+from genesis.engine.reconciliation import VenueView
+from genesis.engine.state_machine import EngineState
+from genesis.exchange.gateway import (
+    Accepted,
+    Found,
+    NoAnswer,
+    NotFound,
+    SubmitOutcome,
+)
+from genesis.units import NANOS_PER_MS, Nanos
+from tests.support.builders import (
+    CAPITAL,
+    LOT,
+    NOW,
+    VENUE_MS,
+    catalogue,
+    fill,
+    order_rules,
+    quote,
+    report,
+    risk_limits,
+    signal,
+    sizing_rules,
+    strategy,
+)
+
+ORDER = "G00-7-1-1-10"
+FENCE_MS = 2_000 + 10_000
+
+
+class Desk:
+    """A core with its journal: every entry that was committed, in order."""
+
+    def __init__(
+        self,
+        journal: Sequence[Entry] = (),
+        epoch: int = 1,
+        instruments: Iterable[Instrument] | None = None,
+    ) -> None:
+        ledger = Ledger()
+        for entry in journal:
+            ledger.apply(entry)
+        self.core = ExecutionCore(
+            catalogue=catalogue() if instruments is None else InstrumentCatalogue(instruments),
+            strategies=[strategy(), strategy(8, "breakout-1", "ETHUSDT")],
+            limits=risk_limits(),
+            sizing=sizing_rules(),
+            order_rules=order_rules(),
+            capital=CAPITAL,
+            ledger=ledger,
+            epoch=epoch,
+        )
+        self.journal = list(journal)
+        self.effects: list[Effect] = []
+
+    def take(self, effects: Sequence[Effect]) -> "Desk":
+        self.effects = list(effects)
+        for effect in effects:
+            if isinstance(effect, Commit):
+                self.journal += effect.entries
+        return self
+
+    def start(self, boot_id: str = "boot") -> "Desk":
+        """Begin an epoch, and answer its first question with what the books expect."""
+        self.take(self.core.start(boot_id, NOW))
+        if self.core.ledger.state.opening_balances:
+            usdt = self.core.ledger.expected_balance("USDT")
+            btc = self.core.ledger.expected_balance("BTC")
+            return self.view({"USDT": usdt, "BTC": btc})
+        return self.view({"USDT": CAPITAL})
+
+    def view(
+        self,
+        balances: dict[str, int],
+        trades: Sequence[Fill] = (),
+        now: Nanos = NOW,
+        *,
+        open_orders: Sequence[ExecutionReport] = (),
+        orders: Sequence[ExecutionReport] = (),
+        asked: Reconcile | None = None,
+    ) -> "Desk":
+        """Answer a question, by default one that is put now."""
+        if asked is None:
+            asked = self.core.compare_now(now)
+        view = VenueView(
+            venue_ms=VENUE_MS + (now - NOW) // NANOS_PER_MS,
+            open_orders=tuple(open_orders),
+            orders=tuple(orders),
+            trades=tuple(trades),
+            balances=balances,
+        )
+        return self.take(self.core.on_venue_view(view, asked, now))
+
+    def judge(self, sequence: int = 1, **changes: object) -> "Desk":
+        wish = signal(sequence, **changes)  # type: ignore[arg-type]
+        return self.take(
+            self.core.judge_signal(wish, quote(wish.instrument_id), venue_ms=VENUE_MS, now=NOW)
+        )
+
+    def answer(self, outcome: SubmitOutcome, order: str = ORDER, now: Nanos = NOW) -> "Desk":
+        return self.take(self.core.on_submit_outcome(order, outcome, now))
+
+    def tick(self, now: Nanos) -> "Desk":
+        venue_ms = VENUE_MS + (now - NOW) // NANOS_PER_MS
+        return self.take(self.core.on_time(venue_ms=venue_ms, now=now))
+
+    def query(
+        self, outcome: Found | NotFound | NoAnswer, after_ms: int, *, cancel_first: bool = False
+    ) -> "Desk":
+        now = NOW + after_ms * NANOS_PER_MS
+        return self.take(
+            self.core.on_query_outcome(
+                ORDER, outcome, venue_ms=VENUE_MS + after_ms, cancel_first=cancel_first, now=now
+            )
+        )
+
+    @property
+    def state(self) -> EngineState:
+        """Return what the core may do."""
+        return self.core.state
+
+    def state_of(self, order: str = ORDER) -> OrderState:
+        found = self.core.ledger.find_order(order)
+        assert found is not None
+        return found.state
+
+    def kinds(self) -> list[str]:
+        return [type(effect).__name__ for effect in self.effects]
+
+    def told(self) -> list[ReportKind]:
+        return [effect.report.kind for effect in self.effects if isinstance(effect, Tell)]
+
+    def last_report(self) -> OrderReport:
+        return [effect.report for effect in self.effects if isinstance(effect, Tell)][-1]
+
+
+def filled(trade_id: int = 1, quantity: int = LOT, total: int = LOT) -> Accepted:
+    """Return a reply that reports one fill and lists it."""
+    execution = fill(trade_id, quantity=quantity)
+    state = OrderState.FILLED if quantity == total else OrderState.PARTIALLY_FILLED
+    return Accepted(report(state, quantity=total, filled_quantity=quantity), (execution,))

@@ -1,0 +1,93 @@
+"""A running gateway and the user events it handed out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+from genesis.clock import EngineClock
+from genesis.exchange.binance.signing import Signer, make_signer
+from genesis.exchange.binance.ws_gateway import WsGateway
+from genesis.exchange.gateway import UserEvent
+from genesis.exchange.websocket_manager import ConnectionPolicy
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
+
+DEADLINE_S: Final = 20
+READY_WITHIN: Final[Nanos] = 10 * NANOS_PER_SECOND
+QUICK_RETURN: Final = ConnectionPolicy(delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS)
+
+_Event = TypeVar("_Event")
+
+
+class EventLog:
+    """Every user event in order, with a way to wait for one."""
+
+    def __init__(self) -> None:
+        self.events: list[UserEvent] = []
+        self._arrived = asyncio.Event()
+
+    def take(self, event: UserEvent) -> None:
+        """Keep one event."""
+        self.events.append(event)
+        self._arrived.set()
+
+    async def first(
+        self, kind: type[_Event], matches: Callable[[_Event], bool] = lambda _: True
+    ) -> _Event:
+        """Wait for the first event of a kind that matches."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                for event in self.events:
+                    if isinstance(event, kind) and matches(event):
+                        return event
+                self._arrived.clear()
+                await self._arrived.wait()
+
+
+def make_gateway(
+    url: str,
+    log: EventLog,
+    *,
+    signer: Signer | None = None,
+    reply_timeout_ms: int = 10_000,
+) -> WsGateway:
+    """Return a gateway to `url`, not yet running; its events go to `log`."""
+    return WsGateway(
+        url,
+        signer or make_signer(API_KEY, ED25519_PEM),
+        log.take,
+        clock=EngineClock.start(),
+        log=quiet_log(),
+        recv_window_ms=2000,
+        reply_timeout_ms=reply_timeout_ms,
+        policy=QUICK_RETURN,
+    )
+
+
+@asynccontextmanager
+async def running(gateway: WsGateway) -> AsyncIterator[WsGateway]:
+    """Run a gateway, closed at the end. A fault of its own fails the test that uses it."""
+    task = asyncio.create_task(gateway.run())
+    try:
+        yield gateway
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        await task
+
+
+@asynccontextmanager
+async def gateway_to(
+    url: str,
+    *,
+    log: EventLog | None = None,
+    signer: Signer | None = None,
+    reply_timeout_ms: int = 10_000,
+) -> AsyncIterator[WsGateway]:
+    """Run a gateway to `url` that is ready."""
+    gateway = make_gateway(url, log or EventLog(), signer=signer, reply_timeout_ms=reply_timeout_ms)
+    async with running(gateway):
+        await gateway.wait_ready(READY_WITHIN)
+        yield gateway

@@ -1,0 +1,128 @@
+"""A venue behind the gateway port that answers what a test has laid out."""
+
+import asyncio
+from collections import deque
+
+from genesis.domain.instruments import Instrument
+from genesis.domain.orders import ExecutionReport, Fill
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.exchange.gateway import (
+    Account,
+    Balance,
+    CancelOutcome,
+    NoAnswer,
+    NotFound,
+    NotOpen,
+    PreparedRequest,
+    QueryOutcome,
+    SubmitOutcome,
+)
+from genesis.units import Nanos
+from tests.support.builders import CAPITAL, NOW, VENUE_MS
+
+
+class ScriptedGateway:
+    """Answers reads from its attributes, placements by futures the test resolves.
+
+    `asked` lists the calls in order. What a test leaves alone answers as an account does that holds
+    the capital and has no order.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.sent: dict[str, asyncio.Future[SubmitOutcome]] = {}
+        self.now_ms: int | NoAnswer = VENUE_MS
+        self.cancels: deque[CancelOutcome] = deque()
+        self.queries: deque[QueryOutcome] = deque()
+        self.open: tuple[ExecutionReport, ...] | NoAnswer = ()
+        self.orders: tuple[ExecutionReport, ...] | NoAnswer = ()
+        self.trades: tuple[Fill, ...] | NoAnswer = ()
+        self.balances: dict[str, int] | NoAnswer = {"USDT": CAPITAL}
+
+    @property
+    def is_ready(self) -> bool:
+        """Always ready."""
+        return True
+
+    def timestamp_ms(self) -> int:
+        """Return the venue's time."""
+        return VENUE_MS
+
+    def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
+        """Encode an order as its own id."""
+        client_order_id = order.intent.client_order_id
+        self.asked.append(f"build {client_order_id}")
+        return PreparedRequest(
+            request_id=1,
+            client_order_id=client_order_id,
+            symbol=order.intent.symbol,
+            timestamp_ms=timestamp_ms,
+            frame=client_order_id.encode(),
+        )
+
+    def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
+        """Take an order; the test resolves `sent`."""
+        self.asked.append(f"send {prepared.client_order_id}")
+        future: asyncio.Future[SubmitOutcome] = asyncio.get_running_loop().create_future()
+        self.sent[prepared.client_order_id] = future
+        return future
+
+    async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
+        """Build, take and await."""
+        return await self.submit_prepared(self.build_submit(order, timestamp_ms=timestamp_ms))
+
+    async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
+        """Answer the next laid-out outcome, else that nothing is open."""
+        self.asked.append(f"cancel {symbol} {client_order_id}")
+        return self.cancels.popleft() if self.cancels else NotOpen("Unknown order sent.")
+
+    async def query(self, symbol: str, client_order_id: str) -> QueryOutcome:
+        """Answer the next laid-out outcome, else not found."""
+        self.asked.append(f"query {symbol} {client_order_id}")
+        return self.queries.popleft() if self.queries else NotFound()
+
+    async def open_orders(self, symbol: str | None) -> tuple[ExecutionReport, ...] | NoAnswer:
+        """List what is open."""
+        self.asked.append(f"open_orders {symbol}")
+        return self.open
+
+    async def orders_since(
+        self, symbol: str, since: Nanos
+    ) -> tuple[ExecutionReport, ...] | NoAnswer:
+        """List all orders."""
+        self.asked.append(f"orders_since {symbol} {since}")
+        return self.orders
+
+    async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
+        """List trades."""
+        self.asked.append(f"trades_since {symbol} {from_id}")
+        return self.trades
+
+    async def trades_of_order(
+        self, symbol: str, venue_order_id: int
+    ) -> tuple[Fill, ...] | NoAnswer:
+        """List trades."""
+        self.asked.append(f"trades_of_order {symbol} {venue_order_id}")
+        return self.trades
+
+    async def account(self) -> Account | NoAnswer:
+        """Show the balances."""
+        self.asked.append("account")
+        if isinstance(self.balances, NoAnswer):
+            return self.balances
+        return Account(
+            balances=tuple(Balance(asset, free, 0) for asset, free in self.balances.items()),
+            can_trade=True,
+            updated_at=NOW,
+            received_at=NOW,
+        )
+
+    async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...] | NoAnswer:
+        """List nothing."""
+        self.asked.append(f"instruments {len(symbols)}")
+        return ()
+
+    async def venue_time_ms(self) -> int | NoAnswer:
+        """Show the venue's clock."""
+        self.asked.append("time")
+        return self.now_ms

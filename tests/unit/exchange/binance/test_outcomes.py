@@ -1,0 +1,147 @@
+"""From the fate of a request to the outcome of the port: nothing doubtful becomes certain."""
+
+import pytest
+
+from genesis.domain.orders import OrderState
+from genesis.exchange.binance.messages import decode_envelope, decode_time
+from genesis.exchange.binance.outcomes import (
+    Fate,
+    Lost,
+    Reply,
+    Unwritten,
+    cancel_outcome,
+    query_outcome,
+    read_outcome,
+    submit_outcome,
+)
+from genesis.exchange.gateway import (
+    Accepted,
+    Found,
+    NoAnswer,
+    NotFound,
+    NotOpen,
+    NotSent,
+    Rejected,
+    Unknown,
+)
+from tests.support.exchange_builders import FILLED_NOW, ORDER_ID, failure, order_reply, success
+
+NOW = 1_780_000_000_000_000_000
+LOST: Fate = Lost("no reply")
+UNWRITTEN: Fate = Unwritten("not connected")
+
+
+def reply(frame: bytes) -> Fate:
+    """Return the fate of a request that was answered by `frame`."""
+    return Reply(decode_envelope(frame), NOW)
+
+
+def test_a_placement_that_is_confirmed_is_accepted() -> None:
+    """Order and fills come from the one reply."""
+    outcome = submit_outcome(reply(success(1, order_reply(**FILLED_NOW))), ORDER_ID)
+    assert isinstance(outcome, Accepted)
+    assert outcome.report.state is OrderState.FILLED
+    assert len(outcome.fills) == 2
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [
+        pytest.param(LOST, id="no reply"),
+        pytest.param(reply(failure(1, -1007, "Timeout.", status=408)), id="timeout at the venue"),
+        pytest.param(reply(failure(1, -1006, "Unexpected.")), id="message bus"),
+        pytest.param(reply(failure(1, -1000, "Unknown.", status=500)), id="server error"),
+        pytest.param(reply(b'{"id":1,"status":502}'), id="server error without a body"),
+        pytest.param(reply(b'{"id":1,"status":403}'), id="firewall"),
+        pytest.param(reply(failure(1, -2010, "Duplicate order sent.")), id="duplicate"),
+        pytest.param(reply(success(1, {"symbol": "BTCUSDT", "orderId": 1})), id="ACK only"),
+        pytest.param(reply(success(1, order_reply(clientOrderId="x"))), id="another order"),
+        pytest.param(reply(b'{"id":1,"status":200}'), id="no result"),
+    ],
+)
+def test_whatever_proves_nothing_is_unknown(fate: Fate) -> None:
+    """An order is in doubt unless the answer is definite and readable."""
+    assert isinstance(submit_outcome(fate, ORDER_ID), Unknown)
+
+
+def test_an_unwritten_order_was_not_sent() -> None:
+    """Not one byte left, so no query is needed."""
+    assert submit_outcome(UNWRITTEN, ORDER_ID) == NotSent("not connected")
+
+
+def test_a_definite_refusal_is_a_rejection() -> None:
+    """Code and words are the venue's; a retryable one says from when on."""
+    assert submit_outcome(
+        reply(failure(1, -1013, "Filter failure: LOT_SIZE")), ORDER_ID
+    ) == Rejected(-1013, "Filter failure: LOT_SIZE", retryable=False)
+    assert submit_outcome(
+        reply(failure(1, -1015, "Too many new orders.", status=429, retry_at_ms=99)), ORDER_ID
+    ) == Rejected(-1015, "Too many new orders.", retryable=True, retry_at_ms=99)
+
+
+def test_a_cancel_is_confirmed_by_the_order_as_it_ended() -> None:
+    """The report keeps what had been filled before."""
+    frame = success(1, order_reply(clientOrderId="cancel-1", status="CANCELED"))
+    outcome = cancel_outcome(reply(frame), ORDER_ID)
+    assert isinstance(outcome, Accepted)
+    assert (outcome.report.client_order_id, outcome.report.state) == (ORDER_ID, OrderState.CANCELED)
+
+
+def test_a_cancel_of_nothing_open_asks_for_a_query() -> None:
+    """-2011 is ambiguous: the order was probably filled (trap of section 13)."""
+    assert cancel_outcome(reply(failure(1, -2011, "Unknown order sent.")), ORDER_ID) == NotOpen(
+        "Unknown order sent."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fate", "kind"),
+    [
+        (LOST, Unknown),
+        (UNWRITTEN, NotSent),
+        (reply(success(1, {})), Unknown),
+        (reply(failure(1, -1015, "Too many.", status=429)), Rejected),
+    ],
+)
+def test_a_cancel_fails_as_a_placement_does(fate: Fate, kind: type[object]) -> None:
+    """The same proof is asked of a cancel."""
+    assert isinstance(cancel_outcome(fate, ORDER_ID), kind)
+
+
+def test_a_query_finds_the_order() -> None:
+    """The order is named by the id that was asked for."""
+    outcome = query_outcome(reply(success(1, order_reply(clientOrderId="cancel-1"))), ORDER_ID)
+    assert isinstance(outcome, Found)
+    assert outcome.report.client_order_id == ORDER_ID
+
+
+@pytest.mark.parametrize("code", [-2013, -2026])
+def test_a_query_finds_no_order(code: int) -> None:
+    """An order that ended unfilled 90 days ago is to the ledger as if it had never been."""
+    assert query_outcome(reply(failure(1, code, "Order does not exist.")), ORDER_ID) == NotFound()
+
+
+@pytest.mark.parametrize(
+    "fate", [LOST, UNWRITTEN, reply(failure(1, -1000, "?", status=500)), reply(success(1, {}))]
+)
+def test_an_unanswered_query_is_not_a_missing_order(fate: Fate) -> None:
+    """Only the venue's own word makes an order absent."""
+    outcome = query_outcome(fate, ORDER_ID)
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.retryable
+
+
+def test_a_read_keeps_the_refusal() -> None:
+    """A dead key is not asked again; a ban says until when."""
+    dead = read_outcome(reply(failure(1, -2015, "Invalid API-key.", status=401)), lambda _: 0)
+    assert dead == NoAnswer("Invalid API-key.", -2015, retryable=False)
+    banned = read_outcome(
+        reply(failure(1, -1003, "Banned.", status=418, retry_at_ms=99)), lambda _: 0
+    )
+    assert banned == NoAnswer("Banned.", -1003, retryable=True, retry_at_ms=99)
+
+
+def test_a_read_gives_what_was_decoded() -> None:
+    """A good answer is the value itself."""
+    fate = reply(success(1, {"serverTime": 5}))
+    assert read_outcome(fate, lambda answer: decode_time(answer.envelope.result)) == 5

@@ -1,0 +1,112 @@
+"""From the feed's events to the market ring, the latest-value tables and the board."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from genesis.data.events import ConnectionNotice, FeedEvent, ShutdownNotice, SubscriptionReply
+from genesis.domain.market import Bar, Depth, MarketGap, Quote, TradeTick
+from genesis.exchange.request_connection import Now
+from genesis.ipc.board import BoardPageWriter, Counter
+from genesis.ipc.codec import encode_bar, encode_market_gap, encode_quote, encode_trade_tick
+from genesis.ipc.histogram import Stage
+from genesis.ipc.links import RingPublisher
+from genesis.ipc.tables import DepthTable, QuoteTable
+from genesis.limits import INTAKE_BURST_MAX
+from genesis.units import Nanos
+
+_Encode: TypeAlias = Callable[..., bytes]
+
+# By the event's class: what packs it, and what counts it.
+_RECORDS: Final[dict[type[object], tuple[_Encode, Counter]]] = {
+    Quote: (encode_quote, Counter.QUOTES_PUBLISHED),
+    TradeTick: (encode_trade_tick, Counter.TRADES_PUBLISHED),
+    Bar: (encode_bar, Counter.BARS_PUBLISHED),
+    MarketGap: (encode_market_gap, Counter.GAPS_PUBLISHED),
+}
+_ENCODERS: Final = {kind: encode for kind, (encode, _) in _RECORDS.items()}
+
+
+class MarketPublisher:
+    """Writes what the feed says where the other processes read it; the one writer of all three.
+
+    A burst, the events of one socket read, becomes visible at once, and of several quotes of one
+    instrument in it only the last goes to the quote table. `venue_offset` is the venue's clock less
+    ours, for the first hop's latency.
+    """
+
+    def __init__(
+        self,
+        ring: RingPublisher,
+        quotes: QuoteTable,
+        depths: DepthTable,
+        board: BoardPageWriter,
+        now: Now,
+    ) -> None:
+        self.venue_offset: Nanos = 0
+        self._ring = ring
+        self._quotes = quotes
+        self._depths = depths
+        self._board = board
+        self._now = now
+        self._burst_max = min(2 * INTAKE_BURST_MAX, ring.spec.slots)
+        self._published = dict.fromkeys(_RECORDS, 0)  # of all kinds but quotes, which are the rest
+        self._records_published = 0
+
+    def publish(self, events: Sequence[FeedEvent], received_at: Nanos) -> list[ConnectionNotice]:
+        """Publish the market events of one read; return the rest, which is for the connection."""
+        if not events:
+            return []
+        now = self._now()
+        notices: list[ConnectionNotice] = []
+        latest: dict[int, Quote] = {}
+        payloads: list[bytes] = []
+        event_at = 0
+        for event in events:
+            # Three events in four are quotes, so what can be left out of their way is.
+            if isinstance(event, Quote):
+                event.published_at = now
+                event.sequence = len(payloads)
+                latest[event.instrument_id] = event
+                payloads.append(encode_quote(event))
+            elif isinstance(event, (SubscriptionReply, ShutdownNotice)):
+                notices.append(event)
+            else:
+                event.published_at = now
+                event_at = event.event_at or event_at
+                self._published[type(event)] += 1
+                payloads.append(_ENCODERS[type(event)](event))
+        if payloads:
+            self._publish_payloads(payloads, latest, received_at)
+        if event_at:
+            latency = received_at - event_at + self.venue_offset
+            self._board.histograms.record(Stage.VENUE_TO_SOCKET, latency)
+        return notices
+
+    def put_depths(self, depths: Sequence[Depth]) -> None:
+        """Make these the latest depths of their instruments."""
+        for depth in depths:
+            self._depths.put(depth)
+        self._board.add(Counter.DEPTHS_PUBLISHED, len(depths))
+
+    def count(self) -> None:
+        """Show on the board what was published since the last call."""
+        published = self._published
+        published[Quote] = self._records_published - sum(published.values())
+        for kind, (_, counter) in _RECORDS.items():
+            self._board.add(counter, published[kind])
+            published[kind] = 0
+        self._records_published = 0
+
+    def _publish_payloads(
+        self, payloads: list[bytes], latest: dict[int, Quote], received_at: Nanos
+    ) -> None:
+        ring, size = self._ring, self._burst_max
+        first = ring.cursor + 1
+        for start in range(0, len(payloads), size):
+            ring.publish_burst(payloads[start : start + size])
+        for quote in latest.values():
+            quote.sequence += first
+            self._quotes.put(quote)
+        self._records_published += len(payloads)
+        elapsed = self._now() - received_at
+        self._board.histograms.record(Stage.SOCKET_TO_PUBLISHED, elapsed, len(payloads))

@@ -1,0 +1,1 @@
+"""Indicators, and how strategies of one worker share them. Pure."""

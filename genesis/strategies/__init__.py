@@ -1,0 +1,1 @@
+"""Strategies: what they are, the kinds by tier, how they are loaded and called."""

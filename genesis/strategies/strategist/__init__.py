@@ -1,0 +1,1 @@
+"""Kinds of strategy that first load in the Strategist tier."""

@@ -1,0 +1,1 @@
+"""What decides: order life cycle, risk, reconciliation, supervision. Shells carry it out."""

@@ -1,0 +1,55 @@
+"""The account as the executor shows it to its parent: once a second, and once more at its end."""
+
+from genesis.engine.control import AccountSummary, PositionSummary
+from genesis.engine.execution import ExecutionCore
+from genesis.limits import ACCOUNT_DIFFERENCES_MAX, ACCOUNT_POSITIONS_MAX
+from genesis.units import Amount, text_from_fixed
+
+
+def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
+    """Return equity, PnL, positions and the state of the books. The largest positions come first."""
+    state = core.ledger.state
+    valuation = core.valuation
+    held = [
+        (strategy_id, symbol, position)
+        for strategy_id, positions in state.positions.items()
+        for symbol, position in positions.items()
+        if position.fills
+    ]
+    held.sort(key=lambda row: (-row[2].cost, row[0], row[1]))
+    return AccountSummary(
+        equity=text_from_fixed(valuation.equity),
+        realized_pnl=text_from_fixed(valuation.realized),
+        unrealized_pnl=text_from_fixed(valuation.unrealized),
+        fees=text_from_fixed(_fees_in_quote(core, quote_asset)),
+        open_orders=len(state.live_orders),
+        in_doubt=sum(order.is_in_doubt for order in state.live_orders.values()),
+        fills=state.fills_booked,
+        orders=state.orders_prepared,
+        refusals=dict(state.refusals),
+        positions=tuple(
+            PositionSummary(
+                strategy_id=strategy_id,
+                symbol=symbol,
+                quantity=text_from_fixed(position.quantity),
+                average_entry_price=text_from_fixed(position.average_entry_price),
+                realized=text_from_fixed(position.realized),
+                unrealized=text_from_fixed(valuation.unrealized_of(strategy_id, symbol)),
+            )
+            for strategy_id, symbol, position in held[:ACCOUNT_POSITIONS_MAX]
+        ),
+        ledger_equal=core.ledger_equal,
+        ledger_differences=tuple(
+            f"{difference.asset}: ours {text_from_fixed(difference.ours)}, "
+            f"venue {text_from_fixed(difference.venue)}"
+            for difference in core.differences[:ACCOUNT_DIFFERENCES_MAX]
+        ),
+    )
+
+
+def _fees_in_quote(core: ExecutionCore, quote_asset: str) -> Amount:
+    """Value fees at present marks. An asset without a mark is left out, never guessed."""
+    return sum(
+        core.valuation.value_of(asset, amount, quote_asset) or 0
+        for asset, amount in core.ledger.state.fees.items()
+    )

@@ -1,0 +1,245 @@
+"""Taking in orders that carry our own name but are not in the journal.
+
+There are some after a power cut that took the journal's unsynced tail with it, or when an old copy
+of the journal was put back. Which ones, only the venue's own list of orders tells: so a sign of one
+(or the machine's unclean end itself) asks for that list, and all that it shows are adopted in one
+group, in the order of their names. A journal thus never holds an order without those before it.
+
+After an unclean end nothing is traded until the list is read, and the list is read behind a time
+fence of its own: a request of the dead executor may still be under way.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.order_ids import OrderIdParts, decode_order_id
+from genesis.domain.orders import (
+    ExecutionReport,
+    Fill,
+    OrderIntent,
+    OrderType,
+    Side,
+    SignalAction,
+    TimeInForce,
+)
+from genesis.engine.bookkeeping import Bookkeeper
+from genesis.engine.effects import Announce, Effect
+from genesis.engine.entries import (
+    EntriesCompleted,
+    EntriesMissed,
+    OrderPrepared,
+    SignalId,
+    TradingHalted,
+)
+from genesis.engine.ledger import Ledger
+from genesis.engine.order_flow import OrderRules
+from genesis.engine.teller import Teller
+from genesis.limits import FOREIGN_ORDERS_KEPT, JOURNAL_SLACK, VENUE_CLOCK_ERROR_MAX_MS
+from genesis.units import NANOS_PER_MS, Nanos
+
+
+class Adoption:
+    """What the journal may lack, since when, and the orders that turned out to be missing."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        catalogue: InstrumentCatalogue,
+        teller: Teller,
+        books: Bookkeeper,
+        rules: OrderRules,
+    ) -> None:
+        self._ledger = ledger
+        self._catalogue = catalogue
+        self._teller = teller
+        self._books = books
+        self._rules = rules
+        self._since: Nanos | None = None
+        self._fence_ms: int | None = None
+        self._is_catching_up = False
+        self._strangers: set[str] = set()
+        self._needless: dict[tuple[str, int], None] = {}
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Tell whether the journal may lack its end, so that nothing may be traded yet."""
+        return self._is_catching_up
+
+    @property
+    def is_wanted(self) -> bool:
+        """Tell whether the venue's list of orders is wanted."""
+        return self._since is not None
+
+    @property
+    def questions(self) -> tuple[tuple[str, Nanos], ...]:
+        """Return the symbols whose orders are wanted, each with the time to list them from."""
+        if self._since is None:
+            return ()
+        return tuple((instrument.symbol, self._since) for instrument in self._catalogue)
+
+    def begin(self) -> None:
+        """Take up, at a start, what the journal says of its own gaps."""
+        since = self._ledger.state.incomplete_since
+        if since is not None:
+            self._is_catching_up = True
+            self._want(since)
+
+    def wait_ms(self, venue_ms: int) -> int:
+        """Return how long the fence still stands at a time read from the venue; 0 behind it.
+
+        The first time read after a start sets the fence. What the dead executor signed may carry a
+        time ahead of the venue's, by as much as its estimate of that clock was wrong.
+        """
+        if not self._is_catching_up:
+            return 0
+        if self._fence_ms is None:
+            self._fence_ms = (
+                venue_ms
+                + VENUE_CLOCK_ERROR_MAX_MS
+                + self._rules.receive_window_ms
+                + self._rules.fence_margin_ms
+            )
+        return max(0, self._fence_ms + 1 - venue_ms)
+
+    def meet(self, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        """Take a report of an order that the ledger does not know.
+
+        One of ours that the journal ought to hold stops its strategy: what it believes to hold is
+        wrong until the order is adopted, and somebody should know why it was missing.
+        """
+        client_order_id = report.client_order_id
+        name = self._own_name(client_order_id)
+        if name is None:
+            return self._meet_foreign(report)
+        if self._ledger.has_held(name):
+            return [Announce("report_came_late", {"client_order_id": client_order_id})]
+        if self._is_catching_up or client_order_id in self._strangers:
+            return []
+        self._strangers.add(client_order_id)
+        self._want(report.event_at)
+        missed = EntriesMissed(report.event_at, now)
+        strategy_id = self._teller.strategy_id(name.strategy_number)
+        reason = f"{client_order_id} is not in the journal"
+        halted = TradingHalted(reason=reason, strategy_id=strategy_id, at=now)
+        return [
+            self._books.record(missed, halted),
+            Announce("order_missing", {"client_order_id": client_order_id}, severity="error"),
+        ]
+
+    def is_accounted(self, trade: Fill) -> bool:
+        """Tell whether a trade is booked, or is of an order that needs no booking."""
+        order = self._ledger.find_by_venue_id(trade.symbol, trade.venue_order_id)
+        if order is not None:
+            return trade.trade_id in order.booked_trades
+        return (trade.symbol, trade.venue_order_id) in self._needless
+
+    def meet_trades(self, trades: Iterable[Fill]) -> None:
+        """Take trades of the account that are not accounted for.
+
+        Where an order of the symbol is in flight they may be its own, and its answer will tell.
+        Otherwise they are of a foreign order or of one the journal lacks: the list of orders tells.
+        """
+        live = self._ledger.state.live_orders.values()
+        in_flight = {order.intent.symbol for order in live if not order.venue_order_id}
+        for trade in trades:
+            if trade.symbol not in in_flight:
+                self._want(trade.traded_at)
+
+    def adopt(self, orders: Sequence[ExecutionReport], now: Nanos) -> list[Effect]:
+        """Take in what the venue's list of orders has and the journal lacks, in order of names."""
+        missing: dict[OrderIdParts, ExecutionReport] = {}
+        effects: list[Effect] = []
+        for report in orders:
+            name = self._own_name(report.client_order_id)
+            if name is None:
+                effects += self._meet_foreign(report)
+            elif not self._ledger.has_held(name):
+                missing[name] = report
+            elif self._ledger.find_order(report.client_order_id) is None:
+                self._note_needless(report)  # settled so long ago that it is forgotten
+        for name in sorted(missing, key=_place):
+            effects += self._take_in(name, missing[name], now)
+        if self._ledger.state.incomplete_since is not None:
+            effects.append(self._books.record(EntriesCompleted(now)))
+        self._since = None
+        self._is_catching_up = False
+        self._strangers.clear()
+        return effects
+
+    def _want(self, since: Nanos) -> None:
+        since = max(0, since - JOURNAL_SLACK)
+        self._since = since if self._since is None else min(self._since, since)
+
+    def _own_name(self, client_order_id: str) -> OrderIdParts | None:
+        name = decode_order_id(client_order_id)
+        return name if name is not None and name.account == self._rules.account_tag else None
+
+    def _meet_foreign(self, report: ExecutionReport) -> list[Effect]:
+        if (report.symbol, report.venue_order_id) in self._needless:
+            return []
+        self._note_needless(report)
+        fields: dict[str, str | int | float] = {
+            "client_order_id": report.client_order_id,
+            "symbol": report.symbol,
+        }
+        return [Announce("external_order_seen", fields)]
+
+    def _note_needless(self, report: ExecutionReport) -> None:
+        self._needless[report.symbol, report.venue_order_id] = None
+        while len(self._needless) > FOREIGN_ORDERS_KEPT:
+            del self._needless[next(iter(self._needless))]
+
+    def _take_in(self, name: OrderIdParts, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        instrument = self._catalogue.by_symbol(report.symbol)
+        assert instrument is not None, "orders are listed by the symbols of the catalogue"
+        strategy_id = self._teller.strategy_id(name.strategy_number)
+        entry = OrderPrepared(
+            signal=SignalId(name.strategy_number, name.epoch, name.sequence),
+            attempt=name.attempt,
+            intent=_intent_of(report, strategy_id, instrument.instrument_id, now),
+            base_asset=instrument.base_asset,
+            quote_asset=instrument.quote_asset,
+            timestamp_ms=report.event_at // NANOS_PER_MS,
+            receive_window_ms=self._rules.receive_window_ms,
+            signal_at=now,
+            at=now,
+        )
+        return [
+            self._books.record(entry),
+            Announce(
+                "order_adopted",
+                {"client_order_id": report.client_order_id, "strategy": strategy_id},
+                severity="warning",
+            ),
+        ]
+
+
+def _place(name: OrderIdParts) -> tuple[int, int, int, int, int]:
+    return name.strategy_number, name.epoch, name.sequence, name.attempt, name.leg
+
+
+def _intent_of(
+    report: ExecutionReport, strategy_id: str, instrument_id: int, now: Nanos
+) -> OrderIntent:
+    """Rebuild the intent of an order from what the venue says of it.
+
+    What only our journal could know (stop, target, the price it was sized at) is left at 0, and its
+    time is over: if it still works, it is canceled.
+    """
+    return OrderIntent(
+        client_order_id=report.client_order_id,
+        strategy_id=strategy_id,
+        symbol=report.symbol,
+        instrument_id=instrument_id,
+        side=report.side,
+        action=SignalAction.ENTER if report.side is Side.BUY else SignalAction.EXIT,
+        order_type=OrderType.LIMIT if report.limit_price else OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=report.quantity,
+        limit_price=report.limit_price,
+        reference_price=report.limit_price,
+        stop_price=0,
+        target_price=0,
+        expires_at=now,
+    )

@@ -1,0 +1,141 @@
+"""What a parent and a child say to each other, and how it is written: pure.
+
+Messages are small, typed and rare. Nothing of the market or of an order travels here; a message
+that is lost with its process is never missed, since the store and the status board hold the
+truth.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from genesis.errors import LinkError
+from genesis.limits import (
+    ACCOUNT_DIFFERENCES_MAX,
+    ACCOUNT_POSITIONS_MAX,
+    CONTROL_MESSAGE_BYTES_MAX,
+    FAILURE_MESSAGE_CHARS_MAX,
+)
+
+
+class Drain(msgspec.Struct, frozen=True, tag=True):
+    """Take nothing new in, finish what is under way, then answer `Drained`."""
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """End in good order: answer `Stopped` and exit 0. No `Drain` need have come before."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, tag=True):
+    """Write down the state that a successor resumes from."""
+
+
+class PauseStrategy(msgspec.Struct, frozen=True, tag=True):
+    """Stop calling one strategy; its shard-mates run on."""
+
+    strategy_id: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The child works. `detail` is what others must know of it, such as the venue's port."""
+
+    detail: dict[str, str | int] = {}
+
+
+class Drained(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `Drain`: nothing is under way any more."""
+
+
+class Stopped(msgspec.Struct, frozen=True, tag=True):
+    """The last word of a child that ends in good order; `summary` is its own count of its life."""
+
+    summary: dict[str, str | int] = {}
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The last word of a child that cannot go on: one line for the operator, and its exit code."""
+
+    exit_code: int
+    message: str
+
+
+class PositionSummary(msgspec.Struct, frozen=True, array_like=True):
+    """What one strategy holds of one instrument. Amounts are decimal text in the quote asset."""
+
+    strategy_id: str
+    symbol: str
+    quantity: str
+    average_entry_price: str
+    realized: str
+    unrealized: str
+
+
+class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The executor's view of the account, sent every second and once more before it stops.
+
+    Amounts are decimal text in the quote asset. `orders` and `fills` count over the life of the
+    store's account; `refusals` counts by rule. `ledger_equal` is None until the first comparison
+    of our balances with the venue's, and `ledger_differences` names each asset that differed in
+    the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most.
+    """
+
+    equity: str
+    realized_pnl: str
+    unrealized_pnl: str
+    fees: str
+    open_orders: int
+    in_doubt: int
+    fills: int
+    orders: int
+    refusals: dict[str, int] = {}
+    positions: tuple[PositionSummary, ...] = ()
+    ledger_equal: bool | None = None
+    ledger_differences: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"
+        assert len(self.ledger_differences) <= ACCOUNT_DIFFERENCES_MAX
+
+
+ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy
+ToParent: TypeAlias = Ready | Drained | Stopped | Failed | AccountSummary
+
+_ENCODER: Final = msgspec.json.Encoder()
+_TO_CHILD: Final[msgspec.json.Decoder[ToChild]] = msgspec.json.Decoder(ToChild)
+_TO_PARENT: Final[msgspec.json.Decoder[ToParent]] = msgspec.json.Decoder(ToParent)
+
+
+def encode(message: ToChild | ToParent) -> bytes:
+    """Return one message as one datagram."""
+    datagram = _ENCODER.encode(message)
+    assert len(datagram) <= CONTROL_MESSAGE_BYTES_MAX, "a control message is small"
+    return datagram
+
+
+def decode_to_child(datagram: bytes) -> ToChild:
+    """Read what the parent said.
+
+    Raises:
+        LinkError: The datagram is no message of this program's version.
+    """
+    try:
+        return _TO_CHILD.decode(datagram)
+    except msgspec.MsgspecError as error:
+        raise LinkError(f"the parent sent an unreadable control message: {error}") from error
+
+
+def decode_to_parent(datagram: bytes) -> ToParent:
+    """Read what a child said.
+
+    Raises:
+        LinkError: The datagram is no message of this program's version.
+    """
+    try:
+        return _TO_PARENT.decode(datagram)
+    except msgspec.MsgspecError as error:
+        raise LinkError(f"a child sent an unreadable control message: {error}") from error
+
+
+def failed(exit_code: int, reason: str) -> Failed:
+    """Make the last word of a failing child, cut to what fits a line."""
+    return Failed(exit_code, reason[:FAILURE_MESSAGE_CHARS_MAX])

@@ -1,0 +1,429 @@
+"""The trading engine: carries out, in order, what the execution core decides.
+
+All judgement is in the pure core; all waiting is here. Effects queue up and are flushed under one
+lock: whoever flushes takes everything that is queued, commits its entries in one group, and only
+then lets the rest of it leave the process. Encoding and signing run while the commit does.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from genesis.clock import EngineClock
+from genesis.domain.market import Quote
+from genesis.domain.orders import ExecutionReport, Fill, OrderReport, Signal
+from genesis.engine.effects import (
+    Announce,
+    CancelOrder,
+    Commit,
+    Effect,
+    EffectGroup,
+    FetchTrades,
+    QueryOrder,
+    Reconcile,
+    SubmitOrder,
+    Tell,
+    answer_behind_cancel,
+)
+from genesis.engine.entries import Entry
+from genesis.engine.execution import ExecutionCore
+from genesis.engine.ledger import encode_state
+from genesis.engine.reconciliation import VenueView
+from genesis.engine.state_machine import EngineState, requires_state
+from genesis.exchange.gateway import (
+    Account,
+    BalanceUpdate,
+    Gateway,
+    NoAnswer,
+    NotSent,
+    PreparedRequest,
+    QueryOutcome,
+    StreamGap,
+    SubmitOutcome,
+    TransferReported,
+    UserEvent,
+)
+from genesis.ipc.histogram import HistogramRecorder, Stage
+from genesis.limits import TRAILS_KEPT
+from genesis.units import Nanos
+
+_TRADING = (EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED)
+
+
+class EntryWriter(Protocol):
+    """Where entries become durable, and states that save a start the reading of them."""
+
+    def begin_commit(self, entries: Sequence[Entry]) -> asyncio.Future[None] | None:
+        """Start to write; return a future of their durability, or None if they are durable now.
+
+        Raises:
+            StorageError: here or from the future: they may not be durable, and nothing that depends
+                on them may leave the process.
+        """
+        ...
+
+    def begin_snapshot(self, state: bytes) -> asyncio.Future[None] | None:
+        """Start to keep the state that all entries so far add up to; else as `begin_commit`."""
+        ...
+
+
+class _Trail(msgspec.Struct):
+    """When one order passed each stage, for the latency histograms; 0 where it has not yet."""
+
+    read_at: Nanos
+    judged_at: Nanos
+    sent_at: Nanos = 0
+    acknowledged_at: Nanos = 0
+    filled_at: Nanos = 0
+
+
+class TradingEngine:
+    """One account's engine, from recovery to a clean stop.
+
+    `quote_of` returns the latest quote of an instrument, `tell` publishes a report to workers. An
+    error that must end the process (a journal that cannot be written, a bug) is raised by `failed`,
+    which the shell awaits beside its own work.
+    """
+
+    def __init__(
+        self,
+        *,
+        core: ExecutionCore,
+        gateway: Gateway,
+        journal: EntryWriter,
+        clock: EngineClock,
+        log: FilteringBoundLogger,
+        histograms: HistogramRecorder,
+        quote_of: Callable[[int], Quote | None],
+        tell: Callable[[OrderReport], None],
+    ) -> None:
+        self.core = core
+        self._gateway = gateway
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._histograms = histograms
+        self._quote_of = quote_of
+        self._tell = tell
+        self._queue: deque[Effect] = deque()
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._trails: dict[str, _Trail] = {}
+        self._flush_asked = False
+        self._answered = asyncio.Event()
+        self._recovered = asyncio.Event()
+        self._drained = asyncio.Event()
+
+    @property
+    def state(self) -> EngineState:
+        """Return what the engine may do now."""
+        return self.core.state
+
+    async def failed(self) -> None:
+        """Wait for an error that must end the process, and raise it."""
+        await self._failure
+
+    async def start(self, boot_id: str) -> None:
+        """Begin an epoch: write it down, ask the venue about everything, trade on its answer."""
+        self._enact(self.core.start(boot_id, self._clock.now()))
+        await self._flush()
+
+    async def answered(self) -> None:
+        """Wait for the venue's first view of the account."""
+        await self._answered.wait()
+
+    async def recovered(self) -> None:
+        """Wait until what the venue knows is taken in: from then on the engine trades.
+
+        That is its first view of the account, or, after the machine died, what it shows behind the
+        time fence. Somebody must call `on_time` meanwhile.
+        """
+        await self._recovered.wait()
+
+    @requires_state(*_TRADING)
+    async def execute_trade(self, *signals: Signal) -> None:
+        """Take signals from judgement to the wire; return when their verdicts are durable.
+
+        Signals judged before, in this life or an earlier one, are passed over.
+        """
+        now = self._clock.now()
+        for signal in signals:
+            self._histograms.record(Stage.SIGNAL_TO_EXECUTOR, now - signal.published_at)
+            effects = self.core.judge_signal(
+                signal,
+                self._quote_of(signal.instrument_id),
+                venue_ms=self._gateway.timestamp_ms(),
+                now=now,
+            )
+            for effect in effects:
+                if isinstance(effect, SubmitOrder):
+                    client_order_id = effect.order.intent.client_order_id
+                    self._follow(client_order_id, _Trail(signal.read_at, now))
+            self._queue.extend(effects)
+        await self._flush()
+
+    @requires_state(*_TRADING, EngineState.STOPPING)
+    async def process_market_data(self, quotes: Mapping[int, Quote]) -> None:
+        """Mark positions at the market's present quotes."""
+        self._enact(self.core.on_quotes(quotes, self._clock.now()))
+        await self._flush()
+
+    def on_user_event(self, event: UserEvent) -> None:
+        """Take one event of the venue's user stream; returns at once."""
+        now = self._clock.now()
+        match event:
+            case ExecutionReport():
+                self._enact(self.core.on_execution_report(event, now))
+                if event.fill is not None:
+                    self._mark_filled(event.client_order_id)
+            case StreamGap(why=why):
+                self._log.warning("user_stream_gap", reason=why)
+                self._enact(self.core.on_stream_gap(now))
+            case TransferReported(asset=asset, amount=amount, cleared_at=cleared_at):
+                self._enact(self.core.on_transfer(asset, amount, cleared_at=cleared_at, now=now))
+            case BalanceUpdate():
+                pass  # absolute balances of a moment; reconciliation compares whole accounts
+
+    def on_time(self) -> None:
+        """Do what is due; to be called whenever `core.next_deadline` has passed."""
+        now = self._clock.now()
+        self._enact(self.core.on_time(venue_ms=self._gateway.timestamp_ms(), now=now))
+
+    def tell_positions(self) -> None:
+        """Tell every strategy what it holds."""
+        self._enact(self.core.tell_positions(self._clock.now()))
+
+    async def compare(self) -> None:
+        """Fetch the venue's view and compare it with ours; return when that is done."""
+        await self._reconcile(self.core.compare_now(self._clock.now()))
+        await self._flush()
+
+    async def save_snapshot(self) -> None:
+        """Have the state kept that a start would otherwise read entry by entry.
+
+        Orders wait meanwhile: encoding takes some milliseconds, and the disk its time.
+        """
+        async with self._lock:
+            await self._flush_queue()
+            writing = self._journal.begin_snapshot(encode_state(self.core.ledger.state))
+            if writing is not None:
+                await writing
+
+    async def begin_stop(self) -> None:
+        """Take in nothing more and cancel what works."""
+        self._enact(self.core.begin_stop(self._clock.now()))
+        await self._flush()
+
+    async def drained(self) -> None:
+        """Wait, after `begin_stop`, until no order of ours is in flight or working."""
+        if not self.core.is_drained:
+            await self._drained.wait()
+
+    async def finish_stop(self) -> None:
+        """Write the last entries and let go of what is still being asked."""
+        for task in self._tasks:
+            task.cancel()
+        self._enact(self.core.finish_stop(self._clock.now()))
+        await self._flush()
+
+    def _enact(self, effects: Sequence[Effect]) -> None:
+        """Queue effects and see to it that somebody flushes them."""
+        if self.core.is_drained:
+            self._drained.set()
+        if not effects:
+            return
+        self._queue.extend(effects)
+        if not self._flush_asked:
+            self._flush_asked = True
+            self._spawn(self._flush())
+
+    async def _flush(self) -> None:
+        """Commit what is queued in one group, then carry it out.
+
+        Who waits for the lock behind a long commit finds its effects done by the next holder, in
+        one group with everybody else's.
+        """
+        async with self._lock:
+            self._flush_asked = False
+            await self._flush_queue()
+
+    async def _flush_queue(self) -> None:
+        """Carry out group after group until nothing is queued. The lock is held."""
+        while self._queue:
+            group = EffectGroup(self._queue)
+            self._queue.clear()
+            await self._flush_group(group)
+
+    async def _flush_group(self, group: EffectGroup) -> None:
+        writing = self._journal.begin_commit(group.entries) if group.entries else None
+        prepared = {
+            effect.order.intent.client_order_id: self._gateway.build_submit(
+                effect.order, timestamp_ms=effect.timestamp_ms
+            )
+            for effect in group.actions
+            if isinstance(effect, SubmitOrder)
+        }
+        if writing is not None:
+            await writing
+        durable_at = self._clock.now()
+        for effect in group.actions:
+            if isinstance(effect, SubmitOrder):
+                self._send(effect, prepared[effect.order.intent.client_order_id], durable_at)
+            else:
+                self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Tell(report=report):
+                self._tell(report)
+            case Announce(event=event, fields=fields, severity=severity):
+                getattr(self._log, severity)(event, **fields)
+            case CancelOrder(symbol=symbol, client_order_id=client_order_id):
+                self._spawn(self._cancel(symbol, client_order_id))
+            case QueryOrder():
+                self._spawn(self._query(effect))
+            case FetchTrades(symbol=symbol, venue_order_id=venue_order_id):
+                self._spawn(self._fetch_trades(symbol, venue_order_id))
+            case Reconcile():
+                self._spawn(self._reconcile(effect))
+            case Commit() | SubmitOrder():
+                pass  # both are done with the group
+
+    def _send(self, effect: SubmitOrder, prepared: PreparedRequest, durable_at: Nanos) -> None:
+        """Write one order to the socket, unless its signature has become too old meanwhile."""
+        client_order_id = prepared.client_order_id
+        if self._clock.now() > effect.send_before:
+            outcome = NotSent("the order was too old when its journal entry was durable")
+            self._on_outcome(client_order_id, outcome)
+            return
+        sending = self._gateway.submit_prepared(prepared)
+        sending.add_done_callback(lambda done: self._on_outcome(client_order_id, done.result()))
+        trail = self._trails.get(client_order_id)
+        if trail is None:
+            return
+        trail.sent_at = self._clock.now()
+        record = self._histograms.record
+        record(Stage.EXECUTOR_TO_DURABLE, durable_at - trail.judged_at)
+        record(Stage.DURABLE_TO_SENT, trail.sent_at - durable_at)
+        record(Stage.CYCLE, trail.sent_at - trail.read_at)
+
+    def _on_outcome(self, client_order_id: str, outcome: SubmitOutcome) -> None:
+        self._mark_acknowledged(client_order_id)
+        now = self._clock.now()
+        self._enact(self.core.on_submit_outcome(client_order_id, outcome, now))
+
+    def _follow(self, client_order_id: str, trail: _Trail) -> None:
+        self._trails[client_order_id] = trail
+        if len(self._trails) > TRAILS_KEPT:
+            del self._trails[next(iter(self._trails))]
+
+    def _mark_acknowledged(self, client_order_id: str) -> None:
+        trail = self._trails.get(client_order_id)
+        if trail is not None and trail.sent_at and not trail.acknowledged_at:
+            trail.acknowledged_at = self._clock.now()
+            self._histograms.record(
+                Stage.SENT_TO_ACKNOWLEDGED, trail.acknowledged_at - trail.sent_at
+            )
+
+    def _mark_filled(self, client_order_id: str) -> None:
+        trail = self._trails.get(client_order_id)
+        if trail is not None and trail.sent_at and not trail.filled_at:
+            trail.filled_at = self._clock.now()
+            self._histograms.record(Stage.SENT_TO_FILLED, trail.filled_at - trail.sent_at)
+
+    async def _cancel(self, symbol: str, client_order_id: str) -> None:
+        outcome = await self._gateway.cancel(symbol, client_order_id)
+        self._enact(self.core.on_cancel_outcome(client_order_id, outcome, self._clock.now()))
+
+    async def _query(self, effect: QueryOrder) -> None:
+        """Read the venue's clock, then the order: a fence proves nothing the other way round."""
+        answer: QueryOutcome
+        venue_ms = await self._gateway.venue_time_ms()
+        if isinstance(venue_ms, NoAnswer):
+            answer, venue_ms = venue_ms, 0
+        else:
+            canceled = None
+            if effect.cancel_first:
+                canceled = await self._gateway.cancel(effect.symbol, effect.client_order_id)
+            answer = await self._gateway.query(effect.symbol, effect.client_order_id)
+            if canceled is not None:
+                answer = answer_behind_cancel(canceled, answer)
+        self._enact(
+            self.core.on_query_outcome(
+                effect.client_order_id,
+                answer,
+                venue_ms=venue_ms,
+                cancel_first=effect.cancel_first,
+                now=self._clock.now(),
+            )
+        )
+
+    async def _fetch_trades(self, symbol: str, venue_order_id: int) -> None:
+        trades = await self._gateway.trades_of_order(symbol, venue_order_id)
+        if not isinstance(trades, NoAnswer):
+            self._enact(self.core.on_trades(trades, self._clock.now()))
+
+    async def _reconcile(self, effect: Reconcile) -> None:
+        """Fetch the venue's view; if one part is not answered, all is asked for again later."""
+        view = await self._fetch_view(effect)
+        now = self._clock.now()
+        if isinstance(view, NoAnswer):
+            self._log.warning("reconciliation_put_off", reason=view.reason)
+            self._enact(self.core.on_venue_silent(now))
+        else:
+            self._enact(self.core.on_venue_view(view, effect, now))
+            self._answered.set()
+            if self.core.state is not EngineState.RECOVERING:
+                self._recovered.set()
+
+    async def _fetch_view(self, asked: Reconcile) -> VenueView | NoAnswer:
+        venue_ms = await self._gateway.venue_time_ms()
+        if isinstance(venue_ms, NoAnswer):
+            return venue_ms
+        open_orders = await self._gateway.open_orders(None)
+        if isinstance(open_orders, NoAnswer):
+            return open_orders
+        orders: list[ExecutionReport] = []
+        for symbol, since in asked.orders_from:
+            listed = await self._gateway.orders_since(symbol, since)
+            if isinstance(listed, NoAnswer):
+                return listed
+            orders += listed
+        trades: list[Fill] = []
+        for symbol, from_id in asked.trades_from:
+            made = await self._gateway.trades_since(symbol, from_id)
+            if isinstance(made, NoAnswer):
+                return made
+            trades += made
+        account = await self._gateway.account()
+        if isinstance(account, NoAnswer):
+            return account
+        return VenueView(
+            venue_ms=venue_ms,
+            open_orders=open_orders,
+            orders=tuple(orders),
+            trades=tuple(trades),
+            balances=_totals(account),
+        )
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or self._failure.done():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failure.set_exception(error)
+
+
+def _totals(account: Account) -> dict[str, int]:
+    return {balance.asset: balance.free + balance.locked for balance in account.balances}

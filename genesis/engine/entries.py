@@ -1,0 +1,203 @@
+"""The facts the journal keeps: everything the executor must know again after a crash.
+
+State is a fold over these entries, in order, and nothing else: the live path and recovery apply the
+same entries through the same code (`engine/ledger.py`). An entry is durable before anything that
+depends on it leaves the process. Entries are never changed; a field added later has a default.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from genesis.domain.orders import Fill, OrderIntent, OrderState, Refusal
+from genesis.units import Amount, Nanos, Quantity
+
+
+class SignalId(msgspec.Struct, frozen=True, array_like=True):
+    """The name of a signal for ever; ordered by epoch, then sequence, within one strategy."""
+
+    strategy_number: int
+    epoch: int
+    sequence: int
+
+
+class EpochStarted(msgspec.Struct, frozen=True, tag="epoch"):
+    """An executor began to write. `boot_id` tells whether the machine itself had restarted."""
+
+    epoch: int
+    boot_id: str
+    at: Nanos
+
+
+class EntriesMissed(msgspec.Struct, frozen=True, tag="missed"):
+    """The journal may lack orders of ours made since `since`; the venue has them."""
+
+    since: Nanos
+    at: Nanos
+
+
+class EntriesCompleted(msgspec.Struct, frozen=True, tag="completed"):
+    """What the journal lacked has been taken in from the venue."""
+
+    at: Nanos
+
+
+class BalanceOpened(msgspec.Struct, frozen=True, tag="opened"):
+    """What the account held of an asset when Genesis first saw it."""
+
+    asset: str
+    amount: Amount
+    at: Nanos
+
+
+class TransferBooked(msgspec.Struct, frozen=True, tag="transfer"):
+    """A deposit (positive) or withdrawal; moves the balance and is not PnL.
+
+    `cleared_at` is the venue's time of it; 0 where a person accepted a difference of balances that
+    the venue had not announced.
+    """
+
+    asset: str
+    amount: Amount
+    at: Nanos
+    cleared_at: Nanos = 0
+
+
+class SignalRefused(msgspec.Struct, frozen=True, tag="refused"):
+    """Our own final no to a signal."""
+
+    signal: SignalId
+    symbol: str
+    refusal: Refusal
+    at: Nanos
+
+
+class OrderPrepared(msgspec.Struct, frozen=True, tag="prepared"):
+    """An approved order, durable before its first byte is sent.
+
+    `timestamp_ms` is the venue time signed into the request and `receive_window_ms` how long the
+    venue may take it: after their sum, on the venue's clock, nothing new of it can enter the book.
+    `attempt` counts orders made for one signal; each is a new intent with a new client order id.
+    `signal_at` is when the market event behind the signal left the socket. The assets are written
+    down because a later run may trade other instruments, and still has to fold this order's fills.
+    """
+
+    signal: SignalId
+    attempt: int
+    intent: OrderIntent
+    base_asset: str
+    quote_asset: str
+    timestamp_ms: int
+    receive_window_ms: int
+    signal_at: Nanos
+    at: Nanos
+
+
+class OrderMoved(msgspec.Struct, frozen=True, tag="moved"):
+    """An order changed its state. `filled_quantity` is the venue's cumulative figure."""
+
+    client_order_id: str
+    state: OrderState
+    venue_order_id: int
+    filled_quantity: Quantity
+    reason: str
+    at: Nanos
+
+
+class FillBooked(msgspec.Struct, frozen=True, tag="fill"):
+    """One execution, booked once: `(symbol, trade_id)` is unique in the journal."""
+
+    fill: Fill
+    at: Nanos
+
+
+class EquityMarked(msgspec.Struct, frozen=True, tag="equity"):
+    """Equity at a moment, with what the loss limits need to survive a restart.
+
+    `day` counts days since 1970, UTC; `day_opening_equity` is the first mark of that day.
+    """
+
+    equity: Amount
+    peak_equity: Amount
+    day: int
+    day_opening_equity: Amount
+    at: Nanos
+
+
+class TradingHalted(msgspec.Struct, frozen=True, tag="halted"):
+    """Entries are stopped until a person resumes; for one strategy, or for all when it is None."""
+
+    reason: str
+    strategy_id: str | None
+    at: Nanos
+
+
+class TradingResumed(msgspec.Struct, frozen=True, tag="resumed"):
+    """A person lifted every halt."""
+
+    at: Nanos
+
+
+class StoppedCleanly(msgspec.Struct, frozen=True, tag="stopped"):
+    """The executor ended in order, with everything it knew in the journal."""
+
+    at: Nanos
+
+
+Entry: TypeAlias = (
+    EpochStarted
+    | EntriesMissed
+    | EntriesCompleted
+    | BalanceOpened
+    | TransferBooked
+    | SignalRefused
+    | OrderPrepared
+    | OrderMoved
+    | FillBooked
+    | EquityMarked
+    | TradingHalted
+    | TradingResumed
+    | StoppedCleanly
+)
+
+
+MILESTONES: Final = (
+    EpochStarted,
+    EntriesMissed,
+    EntriesCompleted,
+    BalanceOpened,
+    TransferBooked,
+    TradingHalted,
+    TradingResumed,
+    StoppedCleanly,
+)
+"""Entries that the venue could not give back, or that people count on. All of them are rare.
+
+They reach the disk before anything follows them, whatever durability the journal has.
+"""
+
+
+def unique_key(entry: Entry) -> str | None:
+    """Return what the journal must hold at most once for entries of this kind, or None.
+
+    A client order id is prepared once, a venue trade is booked once, an asset is opened once, an
+    epoch starts once, a transfer clears once: the database itself refuses the second.
+    """
+    match entry:
+        case OrderPrepared(intent=intent):
+            return f"order:{intent.client_order_id}"
+        case FillBooked(fill=fill):
+            return f"fill:{fill.symbol}:{fill.trade_id}"
+        case BalanceOpened(asset=asset):
+            return f"asset:{asset}"
+        case EpochStarted(epoch=epoch):
+            return f"epoch:{epoch}"
+        case TransferBooked(cleared_at=cleared_at) if cleared_at:
+            return f"transfer:{transfer_name(entry)}"
+        case _:
+            return None
+
+
+def transfer_name(transfer: TransferBooked) -> str:
+    """Return what tells one transfer that the venue announced from all others."""
+    return f"{transfer.asset}:{transfer.amount}:{transfer.cleared_at}"

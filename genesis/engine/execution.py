@@ -1,0 +1,444 @@
+"""The executor's core: signals, answers, reports and time go in, effects come out. Pure.
+
+It composes the parts that each know one thing: the pipeline makes intents, the risk engine approves
+them, the order flow follows them, the ledger remembers, reconciliation compares, valuation marks.
+The shell (`engine/engine.py`) carries the effects out, in order.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.market import Quote
+from genesis.domain.order_ids import OrderIdParts, encode_order_id
+from genesis.domain.orders import (
+    ExecutionReport,
+    Fill,
+    OrderIntent,
+    Refusal,
+    Signal,
+)
+from genesis.engine.adoption import Adoption
+from genesis.engine.bookkeeping import Bookkeeper
+from genesis.engine.effects import Announce, Effect, Reconcile
+from genesis.engine.entries import (
+    BalanceOpened,
+    EntriesMissed,
+    Entry,
+    EpochStarted,
+    SignalId,
+    SignalRefused,
+    StoppedCleanly,
+    TradingHalted,
+    TradingResumed,
+    TransferBooked,
+)
+from genesis.engine.judgement import Judge
+from genesis.engine.ledger import Ledger
+from genesis.engine.order_flow import OrderFlow, OrderRules
+from genesis.engine.reconciliation import (
+    BalanceDifference,
+    BalanceWatch,
+    TradeCursor,
+    VenueView,
+    is_settled,
+    missing_fills,
+    orders_to_query,
+)
+from genesis.engine.risk_engine import ApprovedOrder, RiskLimits
+from genesis.engine.signal_pipeline import SizingRules
+from genesis.engine.state_machine import EngineState, next_engine_state
+from genesis.engine.teller import Teller
+from genesis.engine.timers import TimerKind, Timers
+from genesis.engine.valuation import Valuation
+from genesis.exchange.gateway import CancelOutcome, QueryOutcome, SubmitOutcome
+from genesis.limits import (
+    EQUITY_MARK_PERIOD,
+    RECONCILE_CONFIRM,
+    RECONCILE_PERIOD,
+)
+from genesis.strategies.base import StrategySpec
+from genesis.units import NANOS_PER_MS, Amount, Nanos, text_from_fixed
+
+
+class ExecutionCore:
+    """One account's executor, from recovery to the last order of a stop."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: InstrumentCatalogue,
+        strategies: Sequence[StrategySpec],
+        limits: RiskLimits,
+        sizing: SizingRules,
+        order_rules: OrderRules,
+        capital: Amount,
+        ledger: Ledger,
+        epoch: int,
+    ) -> None:
+        self.state = EngineState.RECOVERING
+        self.ledger = ledger
+        self.valuation = Valuation(ledger, catalogue, capital)
+        self._catalogue = catalogue
+        self._strategies = {spec.number: spec for spec in strategies}
+        self._account_tag = order_rules.account_tag
+        self._epoch = epoch
+        self._timers = Timers()
+        self._marked_at: Nanos = 0
+        self._watch = BalanceWatch(ledger)
+        self._cursor = TradeCursor(ledger)
+        self._teller = Teller(
+            ledger=ledger,
+            catalogue=catalogue,
+            strategy_ids={spec.number: spec.strategy_id for spec in strategies},
+            epoch=epoch,
+        )
+        self._judge = Judge(
+            ledger=ledger,
+            valuation=self.valuation,
+            catalogue=catalogue,
+            limits=limits,
+            sizing=sizing,
+        )
+        self._books = Bookkeeper(ledger, self._teller, self._cursor)
+        self._adoption = Adoption(
+            ledger=ledger,
+            catalogue=catalogue,
+            teller=self._teller,
+            books=self._books,
+            rules=order_rules,
+        )
+        self._flow = OrderFlow(
+            ledger=ledger,
+            catalogue=catalogue,
+            timers=self._timers,
+            teller=self._teller,
+            books=self._books,
+            rules=order_rules,
+            approve=self._approve,
+            meet_stranger=self._adoption.meet,
+        )
+
+    @property
+    def next_deadline(self) -> Nanos | None:
+        """Return when `on_time` is due next, or None."""
+        return self._timers.next_deadline
+
+    @property
+    def ledger_equal(self) -> bool | None:
+        """Return whether balances agreed when last compared, None while nothing can be said."""
+        return self._watch.equal
+
+    @property
+    def differences(self) -> tuple[BalanceDifference, ...]:
+        """Return where balances differed when last compared."""
+        return self._watch.differences
+
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether no order of ours is in flight or working."""
+        return not self.ledger.state.live_orders
+
+    def start(self, boot_id: str, now: Nanos) -> list[Effect]:
+        """Begin an epoch on what the journal held: the one start-up path, crash or not.
+
+        Nothing is judged before the venue's first answer (`on_venue_view`), which also opens the
+        balances of an account seen for the first time. If the machine itself died since, the
+        journal may lack its end, and what the venue knows beyond it is taken in before that.
+        """
+        state = self.ledger.state
+        begun: list[Entry] = [EpochStarted(self._epoch, boot_id, now)]
+        if not state.stopped_cleanly and boot_id != state.boot_id:
+            begun.append(EntriesMissed(state.written_at, now))
+        started = self._books.record(*begun)
+        self._adoption.begin()
+        return [
+            started,
+            *self._flow.recover(now),
+            self._reconcile(now),
+        ]
+
+    def judge_signal(
+        self, signal: Signal, quote: Quote | None, *, venue_ms: int, now: Nanos
+    ) -> list[Effect]:
+        """Judge one signal: nothing if it had its verdict, else a refusal or an order to send.
+
+        `venue_ms` is the venue's clock, which the order is signed at.
+        """
+        spec = self._strategies.get(signal.strategy_number)
+        if spec is None or not 0 <= signal.instrument_id < len(self._catalogue):
+            return [
+                Announce(
+                    "signal_of_nobody",
+                    {"strategy": signal.strategy_number, "instrument": signal.instrument_id},
+                    severity="warning",
+                )
+            ]
+        name = SignalId(signal.strategy_number, signal.epoch, signal.sequence)
+        if self.ledger.is_judged(name):
+            return []
+        verdict = self._judge.judge_signal(
+            signal,
+            quote,
+            strategy_id=spec.strategy_id,
+            client_order_id=self._order_id(name),
+            state=self.state,
+            now=now,
+        )
+        if isinstance(verdict, Refusal):
+            return self._refuse(signal, name, verdict, now)
+        return self._flow.submit(
+            verdict,
+            signal=name,
+            attempt=1,
+            signal_at=signal.received_at,
+            venue_ms=venue_ms,
+            now=now,
+        )
+
+    def on_submit_outcome(
+        self, client_order_id: str, outcome: SubmitOutcome, now: Nanos
+    ) -> list[Effect]:
+        """Take the answer to a placement, or its absence."""
+        return self._revalued(self._flow.on_submit_outcome(client_order_id, outcome, now))
+
+    def on_cancel_outcome(
+        self, client_order_id: str, outcome: CancelOutcome, now: Nanos
+    ) -> list[Effect]:
+        """Take the answer to a cancel."""
+        return self._revalued(self._flow.on_cancel_outcome(client_order_id, outcome, now))
+
+    def on_execution_report(self, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        """Take a user event about an order."""
+        return self._revalued(self._flow.on_execution_report(report, now))
+
+    def on_query_outcome(
+        self,
+        client_order_id: str,
+        outcome: QueryOutcome,
+        *,
+        venue_ms: int,
+        cancel_first: bool,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Take the answer to a query, with the venue's clock as read before it was asked."""
+        return self._revalued(
+            self._flow.on_query_outcome(
+                client_order_id, outcome, venue_ms=venue_ms, cancel_first=cancel_first, now=now
+            )
+        )
+
+    def on_trades(self, trades: Sequence[Fill], now: Nanos) -> list[Effect]:
+        """Take a list of our trades from the venue; book those that were missing."""
+        effects: list[Effect] = []
+        for order, fill in missing_fills(self.ledger, trades):
+            effects += self._books.book_fill(order, fill, now)
+        return self._revalued(effects)
+
+    def on_transfer(
+        self, asset: str, amount: Amount, *, cleared_at: Nanos, now: Nanos
+    ) -> list[Effect]:
+        """Take a deposit or withdrawal that the venue announces: it moves balances, and no PnL."""
+        transfer = TransferBooked(asset=asset, amount=amount, at=now, cleared_at=cleared_at)
+        if self.ledger.knows_transfer(transfer):
+            return []
+        return [
+            self._books.record(transfer),
+            Announce("transfer_booked", {"asset": asset, "amount": text_from_fixed(amount)}),
+        ]
+
+    def on_stream_gap(self, now: Nanos) -> list[Effect]:
+        """Take the news that user events may have been missed: look everything up."""
+        return [self._reconcile(now)]
+
+    def on_venue_view(self, view: VenueView, asked: Reconcile, now: Nanos) -> list[Effect]:
+        """Compare the venue's view with ours, complete what is missing, and trade on.
+
+        `asked` is the question that the view answers. A difference of balances counts only when
+        nothing of ours was in flight, and halts trading when it stands.
+        """
+        effects = self._take_orders(view, asked, now)
+        effects += self.on_trades(view.trades, now)
+        for order in orders_to_query(self.ledger, view.open_orders, now):
+            self._flow.look_up(order, now)
+        self._adoption.meet_trades(self._cursor.advance(view.trades, self._adoption.is_accounted))
+        wait_ms = self._adoption.wait_ms(view.venue_ms)
+        if self._adoption.is_wanted:
+            rest = RECONCILE_CONFIRM if asked.orders_from else 0
+            self._timers.set(now + max(wait_ms * NANOS_PER_MS, rest), TimerKind.RECONCILE, "")
+        if self._adoption.is_catching_up:
+            return self._revalued(effects)
+        if not self.ledger.state.opening_balances:
+            opened = [
+                BalanceOpened(asset, view.balances[asset], now) for asset in sorted(view.balances)
+            ]
+            effects.append(self._books.record(*opened))
+        effects += self._compare_balances(view, asked, now)
+        if self.state is EngineState.RECOVERING:
+            effects += self._begin_trading(now)
+        return self._revalued(effects)
+
+    def on_venue_silent(self, now: Nanos) -> list[Effect]:
+        """Take the news that the venue did not answer a comparison: ask again soon."""
+        self._timers.set(now + RECONCILE_CONFIRM, TimerKind.RECONCILE, "")
+        return []
+
+    def on_quotes(self, quotes: Mapping[int, Quote], now: Nanos) -> list[Effect]:
+        """Take the market's present quotes: mark positions, and once a minute write equity down."""
+        self._judge.learn(quotes)
+        self.valuation.mark(quotes)
+        state = self.ledger.state
+        has_risen = self.valuation.equity > state.peak_equity
+        if now - self._marked_at < EQUITY_MARK_PERIOD and not (has_risen and not state.peak_equity):
+            return []
+        self._marked_at = now
+        return [self._books.record(self.valuation.entry(now))]
+
+    def on_time(self, *, venue_ms: int, now: Nanos) -> list[Effect]:
+        """Do what is due."""
+        effects: list[Effect] = []
+        for kind, key in self._timers.due(now):
+            if kind is TimerKind.RECONCILE:
+                effects.append(self._reconcile(now))
+            else:
+                effects += self._flow.on_timer(kind, key, venue_ms=venue_ms, now=now)
+        return effects
+
+    def tell_positions(self, now: Nanos) -> list[Effect]:
+        """Tell every strategy that holds something what it holds."""
+        effects: list[Effect] = []
+        for number, spec in self._strategies.items():
+            instrument = self._catalogue.by_symbol(spec.symbol)
+            if instrument is None:
+                continue
+            if self.ledger.position(spec.strategy_id, spec.symbol).fills:
+                effects.append(
+                    self._teller.tell_position(number, instrument.instrument_id, spec.symbol, now)
+                )
+        return effects
+
+    def halt(self, reason: str, now: Nanos) -> list[Effect]:
+        """Stop all entries until a person resumes; durable."""
+        if self.state in {EngineState.RUNNING, EngineState.REDUCING}:
+            self.state = next_engine_state(self.state, EngineState.HALTED)
+        return [
+            self._books.record(TradingHalted(reason=reason, strategy_id=None, at=now)),
+            Announce("trading_halted", {"reason": reason}, severity="error"),
+        ]
+
+    def resume(self, now: Nanos, *, accept_differences: bool) -> list[Effect]:
+        """Lift every halt, on a person's word.
+
+        With `accept_differences` the balances as last compared are right, whatever moved them (a
+        manual trade, a deposit that was not announced), and are written down as transfers.
+        """
+        effects: list[Effect] = []
+        if accept_differences:
+            for difference in self.differences:
+                amount = difference.venue - difference.ours
+                effects += self.on_transfer(difference.asset, amount, cleared_at=0, now=now)
+            self._watch.forget()
+        if self.state is EngineState.HALTED:
+            self.state = next_engine_state(self.state, EngineState.RUNNING)
+        effects.append(self._books.record(TradingResumed(now)))
+        effects.append(Announce("trading_resumed", {"accepted": len(effects) - 1}))
+        return effects
+
+    def begin_stop(self, now: Nanos) -> list[Effect]:
+        """Take no more signals, and cancel what works: nobody will be watching it."""
+        self.state = next_engine_state(self.state, EngineState.STOPPING)
+        effects: list[Effect] = []
+        for order in list(self.ledger.state.live_orders.values()):
+            effects += self._flow.cancel(order, now)
+        return effects
+
+    def finish_stop(self, now: Nanos) -> list[Effect]:
+        """Write down that everything is written down."""
+        self.state = next_engine_state(self.state, EngineState.STOPPED)
+        return [self._books.record(self.valuation.entry(now), StoppedCleanly(now))]
+
+    def compare_now(self, now: Nanos) -> Reconcile:
+        """Ask for a full comparison with the venue."""
+        return self._reconcile(now)
+
+    def _revalued(self, effects: list[Effect]) -> list[Effect]:
+        if effects:
+            self.valuation.refresh()
+        return effects
+
+    def _order_id(self, signal: SignalId) -> str:
+        return encode_order_id(
+            OrderIdParts(
+                account=self._account_tag,
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                sequence=signal.sequence,
+                attempt=1,
+            )
+        )
+
+    def _reconcile(self, now: Nanos) -> Reconcile:
+        self._timers.set(now + RECONCILE_PERIOD, TimerKind.RECONCILE, "")
+        return Reconcile(
+            trades_from=self._cursor.questions(),
+            orders_from=self._adoption.questions,
+            movements=self.ledger.movements,
+        )
+
+    def _take_orders(self, view: VenueView, asked: Reconcile, now: Nanos) -> list[Effect]:
+        """Fold in what the venue lists of orders, and adopt those of ours that the journal lacks.
+
+        A list that was read before the fence of a start is read again behind it.
+        """
+        effects: list[Effect] = []
+        for report in view.open_orders:
+            effects += self._flow.on_execution_report(report, now)
+        if not asked.orders_from or self._adoption.wait_ms(view.venue_ms):
+            return effects
+        effects += self._adoption.adopt(view.orders, now)
+        for report in view.orders:
+            order = self.ledger.find_order(report.client_order_id)
+            if order is not None:
+                effects += self._flow.on_execution_report(report, now)
+                effects += self._flow.take_up(order, now)
+        return effects
+
+    def _begin_trading(self, now: Nanos) -> list[Effect]:
+        """Leave recovery, and tell strategies what a crash may have kept from them."""
+        halted = bool(self.ledger.state.halt_reason)
+        wanted = EngineState.HALTED if halted else EngineState.RUNNING
+        self.state = next_engine_state(self.state, wanted)
+        effects: list[Effect] = [Announce("engine_recovered", {"state": self.state.name})]
+        effects += [
+            self._teller.tell_end_again(order, now)
+            for order in self.ledger.state.settled_orders.values()
+            if self.ledger.is_latest(order.signal, order.attempt)
+        ]
+        return effects
+
+    def _compare_balances(self, view: VenueView, asked: Reconcile, now: Nanos) -> list[Effect]:
+        has_moved = self.ledger.movements != asked.movements
+        is_believed = self._watch.compare(
+            view.balances,
+            is_settled=not has_moved and is_settled(self.ledger, view.open_orders),
+            now=now,
+        )
+        if not self.ledger_equal:
+            self._timers.set(now + RECONCILE_CONFIRM, TimerKind.RECONCILE, "")
+        if not is_believed or self.ledger.state.halt_reason:
+            return []
+        worst = self.differences[0]
+        return self.halt(
+            f"balances differ: {worst.asset} ours {text_from_fixed(worst.ours)}, "
+            f"venue {text_from_fixed(worst.venue)}",
+            now,
+        )
+
+    def _approve(self, intent: OrderIntent, now: Nanos) -> ApprovedOrder | Refusal:
+        return self._judge.approve(intent, self.state, now)
+
+    def _refuse(self, signal: Signal, name: SignalId, refusal: Refusal, now: Nanos) -> list[Effect]:
+        symbol = self._catalogue[signal.instrument_id].symbol
+        return [
+            self._books.record(SignalRefused(signal=name, symbol=symbol, refusal=refusal, at=now)),
+            self._teller.tell_refused(signal, refusal.rule.code, now),
+        ]

@@ -1,0 +1,131 @@
+"""What the rules look at, gathered from the ledger, the market and the clock for each judgement."""
+
+from collections import deque
+from collections.abc import Mapping
+
+from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.market import Quote
+from genesis.domain.orders import OrderIntent, Refusal, Side, Signal
+from genesis.engine.ledger import Ledger
+from genesis.engine.risk_engine import ApprovedOrder, RiskFacts, RiskLimits, judge
+from genesis.engine.signal_pipeline import SignalContext, SizingRules, make_intent
+from genesis.engine.state_machine import EngineState
+from genesis.engine.valuation import Valuation
+from genesis.limits import SIGNAL_TIMES_KEPT
+from genesis.units import NANOS_PER_SECOND, Nanos
+
+
+class Judge:
+    """Takes signals through the pipeline and intents through the risk engine."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        valuation: Valuation,
+        catalogue: InstrumentCatalogue,
+        limits: RiskLimits,
+        sizing: SizingRules,
+    ) -> None:
+        self._ledger = ledger
+        self._valuation = valuation
+        self._catalogue = catalogue
+        self._limits = limits
+        self._sizing = sizing
+        self._quotes: dict[int, Quote] = {}
+        self._signal_times: dict[int, deque[Nanos]] = {}
+        self._order_times: deque[Nanos] = deque(maxlen=SIGNAL_TIMES_KEPT)
+
+    def learn(self, quotes: Mapping[int, Quote]) -> None:
+        """Take the market's present quotes."""
+        self._quotes.update(quotes)
+
+    def judge_signal(
+        self,
+        signal: Signal,
+        quote: Quote | None,
+        *,
+        strategy_id: str,
+        client_order_id: str,
+        state: EngineState,
+        now: Nanos,
+    ) -> ApprovedOrder | Refusal:
+        """Make an intent of a signal and judge it; an approved one counts as an order from now."""
+        instrument = self._catalogue[signal.instrument_id]
+        if quote is not None:
+            self._quotes[signal.instrument_id] = quote
+        context = self._signal_context(signal, strategy_id, instrument, quote, now)
+        intent = make_intent(signal, context, self._sizing, client_order_id, now)
+        verdict = intent if isinstance(intent, Refusal) else self.approve(intent, state, now)
+        if isinstance(verdict, ApprovedOrder):
+            self._order_times.append(now)
+        return verdict
+
+    def approve(
+        self, intent: OrderIntent, state: EngineState, now: Nanos
+    ) -> ApprovedOrder | Refusal:
+        """Hear the risk engine on an intent."""
+        ledger, valuation = self._ledger, self._valuation
+        entry, exit_ = self._working(intent.strategy_id, intent.symbol)
+        live = ledger.state.live_orders
+        reserved = ledger.working_entry_notional()
+        facts = RiskFacts(
+            state=state,
+            instrument=self._catalogue[intent.instrument_id],
+            quote=self._quotes.get(intent.instrument_id),
+            held=ledger.position(intent.strategy_id, intent.symbol).quantity,
+            working_entry=entry,
+            working_exit=exit_,
+            exposure=valuation.exposure + reserved,
+            available=valuation.cash - reserved,
+            equity=valuation.equity,
+            peak_equity=valuation.peak_equity,
+            day_profit=valuation.day_profit,
+            open_orders=len(live),
+            open_orders_of_strategy=sum(
+                order.intent.strategy_id == intent.strategy_id for order in live.values()
+            ),
+            orders_in_last_second=_in_last_second(self._order_times, now),
+        )
+        return judge(intent, facts, self._limits, now)
+
+    def _signal_context(
+        self,
+        signal: Signal,
+        strategy_id: str,
+        instrument: Instrument,
+        quote: Quote | None,
+        now: Nanos,
+    ) -> SignalContext:
+        times = self._signal_times.setdefault(
+            signal.strategy_number, deque(maxlen=SIGNAL_TIMES_KEPT)
+        )
+        times.append(now)
+        entry, exit_ = self._working(strategy_id, instrument.symbol)
+        state = self._ledger.state
+        return SignalContext(
+            strategy_id=strategy_id,
+            instrument=instrument,
+            quote=quote,
+            equity=self._valuation.equity,
+            held=self._ledger.position(strategy_id, instrument.symbol).quantity,
+            working_entry=entry,
+            working_exit=exit_,
+            signals_in_last_second=_in_last_second(times, now),
+            halt_reason=state.halt_reason or state.halted_strategies.get(strategy_id, ""),
+        )
+
+    def _working(self, strategy_id: str, symbol: str) -> tuple[int, int]:
+        """Return the quantities a strategy has working, entries and exits, in one instrument."""
+        entry = exit_ = 0
+        for order in self._ledger.state.live_orders.values():
+            if order.intent.strategy_id == strategy_id and order.intent.symbol == symbol:
+                if order.intent.side is Side.BUY:
+                    entry += order.working_quantity
+                else:
+                    exit_ += order.working_quantity
+        return entry, exit_
+
+
+def _in_last_second(times: deque[Nanos], now: Nanos) -> int:
+    return sum(1 for at in times if now - at < NANOS_PER_SECOND)

@@ -1,0 +1,347 @@
+"""The executor's memory: orders, fills, positions and balances, folded from journal entries.
+
+`Ledger.apply` is the only way to change it, live and in recovery alike, so what a restarted
+executor knows is what the dead one knew at its last commit.
+"""
+
+from typing import Final
+
+import msgspec
+
+from genesis.domain.order_ids import OrderIdParts
+from genesis.domain.orders import TERMINAL_STATES, OrderIntent, OrderState, Side
+from genesis.domain.positions import BalanceFold, Position
+from genesis.engine.entries import (
+    BalanceOpened,
+    EntriesCompleted,
+    EntriesMissed,
+    Entry,
+    EpochStarted,
+    EquityMarked,
+    FillBooked,
+    OrderMoved,
+    OrderPrepared,
+    SignalId,
+    SignalRefused,
+    StoppedCleanly,
+    TradingHalted,
+    TradingResumed,
+    TransferBooked,
+    transfer_name,
+)
+from genesis.limits import SETTLED_ORDERS_KEPT, TRANSFERS_KEPT
+from genesis.units import Amount, Nanos, Quantity, notional
+
+FOLD_VERSION: Final = 1
+"""To be raised with every change of what entries add up to: stored states are then passed over."""
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """One order of ours, from PREPARED to the end of its fills.
+
+    `filled_quantity` is what the venue says in total, `booked_quantity` and `booked_amount` what
+    its trades with ids add up to. Until the two quantities agree, fills are missing.
+    """
+
+    signal: SignalId
+    attempt: int
+    intent: OrderIntent
+    base_asset: str
+    quote_asset: str
+    timestamp_ms: int
+    receive_window_ms: int
+    signal_at: Nanos
+    prepared_at: Nanos
+    moved_at: Nanos
+    state: OrderState = OrderState.PREPARED
+    venue_order_id: int = 0
+    filled_quantity: Quantity = 0
+    booked_quantity: Quantity = 0
+    booked_amount: Amount = 0
+    booked_trades: set[int] = msgspec.field(default_factory=set)
+    reason: str = ""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether the order can no longer fill."""
+        return self.state in TERMINAL_STATES
+
+    @property
+    def misses_fills(self) -> bool:
+        """Tell whether the venue has reported more filled than trades have been booked."""
+        return self.booked_quantity < self.filled_quantity
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether nothing more is to come of this order."""
+        return self.is_terminal and not self.misses_fills
+
+    @property
+    def working_quantity(self) -> Quantity:
+        """Return what may still fill, which risk keeps reserved.
+
+        An order in doubt counts whole; so do fills that are reported but not yet booked.
+        """
+        if self.is_terminal:
+            return max(0, self.filled_quantity - self.booked_quantity)
+        return self.intent.quantity - self.booked_quantity
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Tell whether it is unknown if the order exists at the venue."""
+        return self.state is OrderState.OUTCOME_UNKNOWN
+
+
+class LedgerState(msgspec.Struct, kw_only=True):
+    """Everything the fold holds, in a form that can be stored and read back whole.
+
+    `high_water` is, by strategy, the epoch and sequence of the last signal that had its verdict,
+    and the last attempt that was made for it (0: it was refused). `incomplete_since` is the time
+    from which the journal may lack orders, None while it is known to be whole.
+    """
+
+    fold_version: int = FOLD_VERSION
+    written_at: Nanos = 0
+    incomplete_since: Nanos | None = None
+    epoch: int = 0
+    boot_id: str = ""
+    stopped_cleanly: bool = True
+    live_orders: dict[str, Order] = msgspec.field(default_factory=dict)
+    settled_orders: dict[str, Order] = msgspec.field(default_factory=dict)
+    positions: dict[str, dict[str, Position]] = msgspec.field(default_factory=dict)
+    opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
+    balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
+    fees: dict[str, Amount] = msgspec.field(default_factory=dict)
+    recent_transfers: dict[str, None] = msgspec.field(default_factory=dict)
+    high_water: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict)
+    last_trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
+    halt_reason: str = ""
+    halted_strategies: dict[str, str] = msgspec.field(default_factory=dict)
+    orders_prepared: int = 0
+    fills_booked: int = 0
+    transfers_booked: int = 0
+    refusals: dict[str, int] = msgspec.field(default_factory=dict)
+    peak_equity: Amount = 0
+    day: int = 0
+    day_opening_equity: Amount = 0
+
+
+def encode_state(state: LedgerState) -> bytes:
+    """Return a state as it is stored."""
+    return msgspec.json.encode(state)
+
+
+def decode_state(stored: bytes) -> LedgerState | None:
+    """Return a stored state, or None if another version of the fold made it."""
+    try:
+        state = msgspec.json.decode(stored, type=LedgerState)
+    except msgspec.MsgspecError:
+        return None
+    return state if state.fold_version == FOLD_VERSION else None
+
+
+class Ledger:
+    """The fold itself: `apply` entries, read what they add up to."""
+
+    __slots__ = ("_by_venue_id", "state")
+
+    def __init__(self, state: LedgerState | None = None) -> None:
+        self.state = state or LedgerState()
+        self._by_venue_id = {
+            (order.intent.symbol, order.venue_order_id): order
+            for orders in (self.state.settled_orders, self.state.live_orders)
+            for order in orders.values()
+            if order.venue_order_id
+        }
+
+    def apply(self, entry: Entry) -> None:
+        """Fold one entry in. Entries come in journal order, each exactly once."""
+        match entry:
+            case OrderPrepared():
+                self._apply_prepared(entry)
+            case OrderMoved():
+                self._apply_moved(entry)
+            case FillBooked():
+                self._apply_fill(entry)
+            case SignalRefused(signal=signal, refusal=refusal):
+                self._raise_high_water(signal, 0)
+                refusals = self.state.refusals
+                refusals[refusal.rule.value] = refusals.get(refusal.rule.value, 0) + 1
+            case TransferBooked():
+                self._apply_transfer(entry)
+            case BalanceOpened(asset=asset, amount=amount):
+                self.state.opening_balances[asset] = amount
+            case _:
+                self._apply_to_account(entry)
+        self.state.written_at = entry.at
+
+    def _apply_to_account(
+        self,
+        entry: EquityMarked
+        | EpochStarted
+        | EntriesMissed
+        | EntriesCompleted
+        | TradingHalted
+        | TradingResumed
+        | StoppedCleanly,
+    ) -> None:
+        """Fold in what concerns the account as a whole."""
+        state = self.state
+        match entry:
+            case EquityMarked():
+                state.peak_equity = entry.peak_equity
+                state.day = entry.day
+                state.day_opening_equity = entry.day_opening_equity
+            case EpochStarted():
+                state.epoch = entry.epoch
+                state.boot_id = entry.boot_id
+                state.stopped_cleanly = False
+            case EntriesMissed(since=since):
+                earlier = state.incomplete_since
+                state.incomplete_since = since if earlier is None else min(since, earlier)
+            case EntriesCompleted():
+                state.incomplete_since = None
+            case TradingHalted(reason=reason, strategy_id=None):
+                state.halt_reason = reason
+            case TradingHalted(reason=reason, strategy_id=str(strategy_id)):
+                state.halted_strategies[strategy_id] = reason
+            case TradingResumed():
+                state.halt_reason = ""
+                state.halted_strategies.clear()
+            case StoppedCleanly():
+                state.stopped_cleanly = True
+
+    def find_order(self, client_order_id: str) -> Order | None:
+        """Return one of our orders, live or recently settled."""
+        return self.state.live_orders.get(client_order_id) or self.state.settled_orders.get(
+            client_order_id
+        )
+
+    def find_by_venue_id(self, symbol: str, venue_order_id: int) -> Order | None:
+        """Return one of our orders by the venue's own number for it."""
+        return self._by_venue_id.get((symbol, venue_order_id))
+
+    def position(self, strategy_id: str, symbol: str) -> Position:
+        """Return a strategy's position in one instrument; flat if it never traded it."""
+        return self.state.positions.get(strategy_id, {}).get(symbol) or Position()
+
+    def is_judged(self, signal: SignalId) -> bool:
+        """Tell whether this signal, or a later one of its strategy, has had its verdict."""
+        high = self.state.high_water.get(signal.strategy_number)
+        return high is not None and (signal.epoch, signal.sequence) <= (high[0], high[1])
+
+    def is_latest(self, signal: SignalId, attempt: int) -> bool:
+        """Tell whether this is the last attempt of the last signal of its strategy."""
+        high = self.state.high_water.get(signal.strategy_number)
+        return high is not None and (signal.epoch, signal.sequence, attempt) == tuple(high)
+
+    def has_held(self, name: OrderIdParts) -> bool:
+        """Tell whether the journal holds the order of this name, even if it is forgotten here.
+
+        Orders of one strategy are prepared in the order of their names, so whatever is not above
+        the high water is in the journal.
+        """
+        high = self.state.high_water.get(name.strategy_number)
+        return high is not None and (name.epoch, name.sequence, name.attempt) <= tuple(high)
+
+    def knows_transfer(self, transfer: TransferBooked) -> bool:
+        """Tell whether this transfer, as the venue announced it, has been booked."""
+        return transfer_name(transfer) in self.state.recent_transfers
+
+    @property
+    def movements(self) -> int:
+        """Return how many facts have moved balances so far."""
+        return self.state.fills_booked + self.state.transfers_booked
+
+    def expected_balance(self, asset: str) -> Amount:
+        """Return what the account must hold of an asset, free and locked together."""
+        state = self.state
+        return state.opening_balances.get(asset, 0) + state.balance_changes.get(asset, 0)
+
+    def working_entry_notional(self) -> Amount:
+        """Return the quote amount that working buy orders may still spend."""
+        return sum(
+            notional(order.intent.limit_price or order.intent.reference_price, working)
+            for order in self.state.live_orders.values()
+            if order.intent.side is Side.BUY and (working := order.working_quantity)
+        )
+
+    def _balances(self) -> BalanceFold:
+        return BalanceFold(self.state.balance_changes)
+
+    def _apply_transfer(self, entry: TransferBooked) -> None:
+        self._balances().apply_transfer(entry.asset, entry.amount)
+        state = self.state
+        state.transfers_booked += 1
+        if entry.cleared_at:
+            state.recent_transfers[transfer_name(entry)] = None
+        while len(state.recent_transfers) > TRANSFERS_KEPT:
+            del state.recent_transfers[next(iter(state.recent_transfers))]
+
+    def _raise_high_water(self, signal: SignalId, attempt: int) -> None:
+        reached = (signal.epoch, signal.sequence, attempt)
+        high = self.state.high_water.get(signal.strategy_number)
+        if high is None or reached > tuple(high):
+            self.state.high_water[signal.strategy_number] = reached
+
+    def _apply_prepared(self, entry: OrderPrepared) -> None:
+        self._raise_high_water(entry.signal, entry.attempt)
+        self.state.orders_prepared += 1
+        self.state.live_orders[entry.intent.client_order_id] = Order(
+            signal=entry.signal,
+            attempt=entry.attempt,
+            intent=entry.intent,
+            base_asset=entry.base_asset,
+            quote_asset=entry.quote_asset,
+            timestamp_ms=entry.timestamp_ms,
+            receive_window_ms=entry.receive_window_ms,
+            signal_at=entry.signal_at,
+            prepared_at=entry.at,
+            moved_at=entry.at,
+        )
+
+    def _apply_moved(self, entry: OrderMoved) -> None:
+        order = self.find_order(entry.client_order_id)
+        assert order is not None, "an order is prepared before it moves"
+        order.state = entry.state
+        if entry.venue_order_id:
+            order.venue_order_id = entry.venue_order_id
+            self._by_venue_id[order.intent.symbol, entry.venue_order_id] = order
+        order.filled_quantity = max(order.filled_quantity, entry.filled_quantity)
+        order.reason = entry.reason
+        order.moved_at = entry.at
+        self._file(order)
+
+    def _apply_fill(self, entry: FillBooked) -> None:
+        fill = entry.fill
+        order = self.find_order(fill.client_order_id)
+        assert order is not None, "a fill is booked to an order"
+        assert fill.trade_id not in order.booked_trades, "a trade is booked once"
+        order.booked_trades.add(fill.trade_id)
+        order.booked_quantity += fill.quantity
+        order.booked_amount += fill.quote_amount
+        order.filled_quantity = max(order.filled_quantity, order.booked_quantity)
+        state = self.state
+        held = state.positions.setdefault(order.intent.strategy_id, {})
+        held.setdefault(fill.symbol, Position()).apply(fill, order)
+        self._balances().apply_fill(fill, order)
+        state.fees[fill.fee_asset] = state.fees.get(fill.fee_asset, 0) + fill.fee
+        state.last_trade_ids[fill.symbol] = max(
+            state.last_trade_ids.get(fill.symbol, 0), fill.trade_id
+        )
+        state.fills_booked += 1
+        self._file(order)
+
+    def _file(self, order: Order) -> None:
+        """Keep an order where its state says: live, or among the last settled ones."""
+        state = self.state
+        client_order_id = order.intent.client_order_id
+        if not order.is_settled:
+            state.settled_orders.pop(client_order_id, None)
+            state.live_orders[client_order_id] = order
+            return
+        state.live_orders.pop(client_order_id, None)
+        state.settled_orders[client_order_id] = order
+        while len(state.settled_orders) > SETTLED_ORDERS_KEPT:
+            oldest = state.settled_orders.pop(next(iter(state.settled_orders)))
+            self._by_venue_id.pop((oldest.intent.symbol, oldest.venue_order_id), None)

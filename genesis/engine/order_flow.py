@@ -1,0 +1,400 @@
+"""The life of an order after its approval: outcomes, reports, fills, doubts and retries.
+
+Everything here follows `reliability.md` section 2.2: durable before sent, never sent twice,
+anything but a definite answer leaves the order live until a query behind the time fence decides,
+and only the venue's own trade ids move a position. Facts and `now` go in, effects come out.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.order_ids import OrderIdParts, encode_order_id
+from genesis.domain.orders import (
+    ExecutionReport,
+    OrderIntent,
+    OrderState,
+    OrderType,
+    Refusal,
+    ReportKind,
+    TimeInForce,
+)
+from genesis.engine.bookkeeping import Bookkeeper
+from genesis.engine.effects import (
+    Announce,
+    CancelOrder,
+    Effect,
+    FetchTrades,
+    QueryOrder,
+    SubmitOrder,
+)
+from genesis.engine.entries import OrderPrepared, SignalId, TradingHalted
+from genesis.engine.ledger import Ledger, Order
+from genesis.engine.resolution import Resolver
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.state_machine import can_move
+from genesis.engine.teller import TERMINAL_KINDS, Teller
+from genesis.engine.timers import TimerKind, Timers
+from genesis.exchange.gateway import (
+    Accepted,
+    CancelOutcome,
+    Found,
+    NotFound,
+    NotSent,
+    QueryOutcome,
+    Rejected,
+    SubmitOutcome,
+    Unknown,
+)
+from genesis.limits import (
+    ORDER_ATTEMPTS_MAX,
+    QUERY_DELAYS,
+    RETRY_DELAY,
+    RETRY_DELAY_MAX,
+)
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+
+_FILLS_GRACE: Final[Nanos] = NANOS_PER_SECOND
+_CANCEL_REPEAT: Final[Nanos] = 2 * NANOS_PER_SECOND
+
+
+class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The protocol's numbers: how long a request is valid, and how long it may still surface."""
+
+    account_tag: str
+    receive_window_ms: int
+    fence_margin_ms: int
+    send_age_max: Nanos
+
+
+Approve = Callable[[OrderIntent, Nanos], ApprovedOrder | Refusal]
+MeetStranger = Callable[[ExecutionReport, Nanos], list[Effect]]
+
+
+class OrderFlow:
+    """Every order from its approval to its last fill.
+
+    `approve` is the risk engine's word on a retry; `meet_stranger` takes the reports of orders that
+    the ledger does not know.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        catalogue: InstrumentCatalogue,
+        timers: Timers,
+        teller: Teller,
+        books: Bookkeeper,
+        rules: OrderRules,
+        approve: Approve,
+        meet_stranger: MeetStranger,
+    ) -> None:
+        self._ledger = ledger
+        self._catalogue = catalogue
+        self._timers = timers
+        self._teller = teller
+        self._books = books
+        self._rules = rules
+        self._approve = approve
+        self._meet_stranger = meet_stranger
+        self._resolver = Resolver(timers, books, rules.fence_margin_ms)
+
+    def recover(self, now: Nanos) -> list[Effect]:
+        """Take up every order the journal left live: ask the venue about it, now.
+
+        An order that was PREPARED when the executor died may or may not have been sent.
+        """
+        effects: list[Effect] = []
+        for order in list(self._ledger.state.live_orders.values()):
+            if order.state is OrderState.PREPARED:
+                effects += self._resolver.doubt(order, "executor restarted before the answer", now)
+            else:
+                self._resolver.look(order, now)
+            effects += self.take_up(order, now)
+        return effects
+
+    def submit(
+        self,
+        approved: ApprovedOrder,
+        *,
+        signal: SignalId,
+        attempt: int,
+        signal_at: Nanos,
+        venue_ms: int,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Journal an approved order, then send it: in that order, always."""
+        intent = approved.intent
+        instrument = self._catalogue[intent.instrument_id]
+        entry = OrderPrepared(
+            signal=signal,
+            attempt=attempt,
+            intent=intent,
+            base_asset=instrument.base_asset,
+            quote_asset=instrument.quote_asset,
+            timestamp_ms=venue_ms,
+            receive_window_ms=self._rules.receive_window_ms,
+            signal_at=signal_at,
+            at=now,
+        )
+        if _rests(intent):
+            self._expire_at(intent, intent.expires_at)
+        return [
+            self._books.record(entry),
+            SubmitOrder(
+                order=approved,
+                timestamp_ms=venue_ms,
+                receive_window_ms=self._rules.receive_window_ms,
+                send_before=now + self._rules.send_age_max,
+            ),
+        ]
+
+    def on_submit_outcome(
+        self, client_order_id: str, outcome: SubmitOutcome, now: Nanos
+    ) -> list[Effect]:
+        """Act on the answer to a placement, or on its absence."""
+        order = self._known(client_order_id)
+        match outcome:
+            case Accepted(report=report, fills=fills):
+                effects: list[Effect] = []
+                for fill in fills:
+                    effects += self._books.book_fill(order, fill, now)
+                return effects + self.on_execution_report(report, now)
+            case Rejected(code=code, reason=reason, retryable=retryable, retry_at_ms=retry_at_ms):
+                return self._end(
+                    order,
+                    OrderState.REJECTED,
+                    f"{code}: {reason}",
+                    now,
+                    retry_at=_engine_time(order, retry_at_ms) if retryable else None,
+                )
+            case NotSent(reason=reason):
+                return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=now)
+            case Unknown(reason=reason):
+                return self._resolver.doubt(order, reason, now)
+
+    def on_cancel_outcome(
+        self, client_order_id: str, outcome: CancelOutcome, now: Nanos
+    ) -> list[Effect]:
+        """Act on the answer to a cancel; whatever is not a clear yes is a reason to look."""
+        if isinstance(outcome, Accepted):
+            return self.on_execution_report(outcome.report, now)
+        self._resolver.look(self._known(client_order_id), now + QUERY_DELAYS[0])
+        return []
+
+    def on_execution_report(self, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        """Fold in what the venue says of an order; reports may repeat and come in any order."""
+        order = self._ledger.find_order(report.client_order_id)
+        if order is None:
+            return self._meet_stranger(report, now)
+        if order.state is OrderState.NOT_EXECUTED and report.state is not OrderState.REJECTED:
+            return self._resurrect(order, report, now)
+        effects: list[Effect] = []
+        if report.fill is not None:
+            effects += self._books.book_fill(order, report.fill, now)
+        return effects + self._move(order, report, now)
+
+    def on_query_outcome(
+        self,
+        client_order_id: str,
+        outcome: QueryOutcome,
+        *,
+        venue_ms: int,
+        cancel_first: bool,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Act on a query. `venue_ms` was read from the venue before it asked for the order.
+
+        "Not found" is believed only when that clock had passed signed timestamp + receive window +
+        margin, and then only after a cancel, which the matching engine itself answers.
+        """
+        order = self._known(client_order_id)
+        match outcome:
+            case Found(report=report):
+                self._resolver.forget(client_order_id)
+                effects = self.on_execution_report(report, now)
+                if order.misses_fills:
+                    effects.append(self._fetch_fills(order, now))
+                return effects
+            case _ if order.is_settled:
+                self._resolver.forget(client_order_id)
+                return []
+            case NotFound() if order.is_in_doubt and self._resolver.is_behind_fence(
+                order, venue_ms
+            ):
+                if not cancel_first:
+                    return [QueryOrder(order.intent.symbol, client_order_id, cancel_first=True)]
+                self._resolver.forget(client_order_id)
+                reason = "not found behind the time fence"
+                return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=None)
+            case _:
+                self._resolver.look_again(order, now)
+                return []
+
+    def on_timer(
+        self, kind: TimerKind, client_order_id: str, *, venue_ms: int, now: Nanos
+    ) -> list[Effect]:
+        """Do what is due for one order, if it still matters."""
+        order = self._ledger.find_order(client_order_id)
+        if order is None:
+            return []
+        match kind:
+            case TimerKind.EXPIRE_ORDER if not order.is_terminal:
+                return self.cancel(order, now)
+            case TimerKind.RESOLVE_ORDER if not order.is_settled:
+                return [QueryOrder(order.intent.symbol, client_order_id, cancel_first=False)]
+            case TimerKind.COMPLETE_FILLS if order.misses_fills:
+                return [self._fetch_fills(order, now)]
+            case TimerKind.RETRY_SIGNAL:
+                return self._retry(order, venue_ms=venue_ms, now=now)
+            case _:
+                self._resolver.forget(client_order_id)
+                return []
+
+    def take_up(self, order: Order, now: Nanos) -> list[Effect]:
+        """Follow an order that this process has not sent: its fills, and its end if it rests."""
+        if _rests(order.intent) and not order.is_terminal:
+            is_ending = order.state is OrderState.PENDING_CANCEL
+            self._expire_at(order.intent, now if is_ending else order.intent.expires_at)
+        return [self._fetch_fills(order, now)] if order.misses_fills else []
+
+    def look_up(self, order: Order, now: Nanos) -> None:
+        """Ask the venue what became of an order, as soon as may be."""
+        self._resolver.look(order, now)
+
+    def cancel(self, order: Order, now: Nanos) -> list[Effect]:
+        """Ask the venue to cancel a working order, and ask again until it has ended."""
+        self._expire_at(order.intent, now + _CANCEL_REPEAT)
+        if order.is_in_doubt or order.state is OrderState.PREPARED:
+            return []  # its own resolution comes first
+        effects: list[Effect] = [CancelOrder(order.intent.symbol, order.intent.client_order_id)]
+        if can_move(order.state, OrderState.PENDING_CANCEL):
+            reason = "cancel requested"
+            effects.append(self._books.move(order, OrderState.PENDING_CANCEL, reason, now))
+        return effects
+
+    def _known(self, client_order_id: str) -> Order:
+        order = self._ledger.find_order(client_order_id)
+        assert order is not None, "outcomes come only for orders that were submitted"
+        return order
+
+    def _expire_at(self, intent: OrderIntent, at: Nanos) -> None:
+        self._timers.set(at, TimerKind.EXPIRE_ORDER, intent.client_order_id)
+
+    def _fetch_fills(self, order: Order, now: Nanos) -> Effect:
+        """Ask for the trades of an order, now and until they add up to what it has filled."""
+        client_order_id = order.intent.client_order_id
+        self._timers.set(now + _FILLS_GRACE, TimerKind.COMPLETE_FILLS, client_order_id)
+        return FetchTrades(order.intent.symbol, order.venue_order_id)
+
+    def _move(self, order: Order, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        """Move an order to the reported state, if that is forward; reports race and repeat."""
+        state = report.state
+        grows = report.filled_quantity > order.filled_quantity
+        pending = order.state is OrderState.PENDING_CANCEL
+        if pending and state in {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED}:
+            state = OrderState.PENDING_CANCEL
+        first_news = order.venue_order_id == 0
+        if state is not order.state and not can_move(order.state, state):
+            if not grows:
+                return []
+            state = order.state
+        if state is order.state and not grows and not first_news:
+            return []
+        was_in_flight = order.state in {OrderState.PREPARED, OrderState.OUTCOME_UNKNOWN}
+        effects: list[Effect] = [self._books.move(order, state, report.reason, now, report)]
+        if order.misses_fills:
+            self._timers.set(
+                now + _FILLS_GRACE, TimerKind.COMPLETE_FILLS, order.intent.client_order_id
+            )
+        if state in TERMINAL_KINDS:
+            effects.append(self._teller.tell_order(order, TERMINAL_KINDS[state], now))
+        elif was_in_flight and state is OrderState.ACCEPTED:
+            effects.append(self._teller.tell_order(order, ReportKind.ACCEPTED, now))
+        return effects
+
+    def _end(
+        self,
+        order: Order,
+        state: OrderState,
+        reason: str,
+        now: Nanos,
+        *,
+        retry_at: Nanos | None,
+    ) -> list[Effect]:
+        """End an order that was not executed; a new intent may follow from `retry_at` on."""
+        if not can_move(order.state, state):
+            return []
+        client_order_id = order.intent.client_order_id
+        effects: list[Effect] = [
+            self._books.move(order, state, reason, now),
+            Announce(
+                "order_not_executed" if state is OrderState.NOT_EXECUTED else "order_rejected",
+                {"client_order_id": client_order_id, "reason": reason},
+                severity="warning",
+            ),
+        ]
+        if retry_at is not None and order.attempt < ORDER_ATTEMPTS_MAX:
+            delay = min(RETRY_DELAY << (order.attempt - 1), RETRY_DELAY_MAX)
+            retry_at = max(retry_at, now + delay)
+            if retry_at < order.intent.expires_at:
+                self._timers.set(retry_at, TimerKind.RETRY_SIGNAL, client_order_id)
+                return effects
+        return [*effects, self._teller.tell_order(order, TERMINAL_KINDS[state], now)]
+
+    def _retry(self, order: Order, *, venue_ms: int, now: Nanos) -> list[Effect]:
+        """Follow a definite, retryable refusal with a linked new intent under a new id.
+
+        Not so if its strategy has wished anew meanwhile: then the older wish is history.
+        """
+        attempt = order.attempt + 1
+        signal = order.signal
+        client_order_id = encode_order_id(
+            OrderIdParts(
+                account=self._rules.account_tag,
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                sequence=signal.sequence,
+                attempt=attempt,
+            )
+        )
+        intent = msgspec.structs.replace(order.intent, client_order_id=client_order_id)
+        is_void = now >= intent.expires_at or not self._ledger.is_latest(signal, order.attempt)
+        approved = None if is_void else self._approve(intent, now)
+        if not isinstance(approved, ApprovedOrder):
+            return [self._teller.tell_order(order, TERMINAL_KINDS[order.state], now)]
+        return self.submit(
+            approved,
+            signal=signal,
+            attempt=attempt,
+            signal_at=order.signal_at,
+            venue_ms=venue_ms,
+            now=now,
+        )
+
+    def _resurrect(self, order: Order, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        """Adopt an order we had proven dead: the venue broke its bound; the ledger follows it."""
+        strategy_id = order.intent.strategy_id
+        reason = f"{report.client_order_id} surfaced behind the time fence"
+        effects: list[Effect] = [
+            self._books.record(TradingHalted(reason=reason, strategy_id=strategy_id, at=now)),
+            Announce(
+                "order_resurrected", {"client_order_id": report.client_order_id}, severity="error"
+            ),
+        ]
+        if report.fill is not None:
+            effects += self._books.book_fill(order, report.fill, now)
+        return effects + self._move(order, report, now)
+
+
+def _rests(intent: OrderIntent) -> bool:
+    """Tell whether an order may stay in the book until somebody cancels it."""
+    return intent.order_type is not OrderType.MARKET and intent.time_in_force is TimeInForce.GTC
+
+
+def _engine_time(order: Order, venue_ms: int) -> Nanos:
+    """Return the engine's time of a venue time, by the order's own two stamps."""
+    return order.prepared_at + (venue_ms - order.timestamp_ms) * NANOS_PER_MS

@@ -1,0 +1,157 @@
+"""Ours against the venue's: which orders to look at, which fills are missing, do balances agree.
+
+Nothing here repairs. Missing executions come in by the venue's own trade ids, orders are asked for
+by name, and a difference of balances that stays is reported, never explained away.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from genesis.domain.orders import ExecutionReport, Fill, OrderState
+from genesis.engine.ledger import Ledger, Order
+from genesis.limits import BALANCE_DIFFERENCE_AGE, RECONCILE_ORDER_AGE
+from genesis.units import Amount, Nanos
+
+
+class VenueView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue said of the account, each part fetched once, its clock before all others.
+
+    `balances` are free and locked together, by asset. `trades` carry no client order id. `orders`
+    are all of the account's, open or not, where they were asked for.
+    """
+
+    venue_ms: int
+    open_orders: tuple[ExecutionReport, ...]
+    orders: tuple[ExecutionReport, ...]
+    trades: tuple[Fill, ...]
+    balances: Mapping[str, Amount]
+
+
+class BalanceDifference(msgspec.Struct, frozen=True):
+    """One asset of which the venue holds another amount than our fold."""
+
+    asset: str
+    ours: Amount
+    venue: Amount
+
+
+class TradeCursor:
+    """Up to which trade, by symbol, every trade of the account is accounted for.
+
+    It does not simply follow the fills that are booked: a trade that nobody booked, made before one
+    that was, would never be listed again.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._reached = dict(ledger.state.last_trade_ids)
+
+    def note(self, fill: Fill) -> None:
+        """Take note of a fill: the trades of a symbol are listed from behind its first one."""
+        self._reached.setdefault(fill.symbol, fill.trade_id)
+
+    def questions(self) -> tuple[tuple[str, int], ...]:
+        """Return the symbols to list trades of, each with the first trade id wanted."""
+        return tuple((symbol, self._reached[symbol] + 1) for symbol in sorted(self._reached))
+
+    def advance(self, trades: Sequence[Fill], is_accounted: Callable[[Fill], bool]) -> list[Fill]:
+        """Move past what is accounted for in a list of trades; return those that are not."""
+        open_ended: list[Fill] = []
+        stuck: set[str] = set()
+        for trade in sorted(trades, key=lambda trade: trade.trade_id):
+            if not is_accounted(trade):
+                open_ended.append(trade)
+                stuck.add(trade.symbol)
+            elif trade.symbol not in stuck:
+                reached = self._reached.get(trade.symbol, 0)
+                self._reached[trade.symbol] = max(reached, trade.trade_id)
+        return open_ended
+
+
+class BalanceWatch:
+    """Whether balances agree: a difference counts when it has stood for as long as lists may lag.
+
+    `equal` is None while nothing can be said.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._since: Nanos = 0
+        self.equal: bool | None = None
+        self.differences: tuple[BalanceDifference, ...] = ()
+
+    def compare(self, balances: Mapping[str, Amount], *, is_settled: bool, now: Nanos) -> bool:
+        """Take one reading; return True if a difference is to be believed.
+
+        A reading made while something was in flight proves nothing, unless it shows none.
+        """
+        differences = balance_differences(self._ledger, balances)
+        if not differences:
+            self.differences, self.equal = (), True
+            return False
+        if not is_settled:
+            self.equal = None
+            return False
+        if differences != self.differences:
+            self._since = now
+        self.differences, self.equal = differences, False
+        return now - self._since >= BALANCE_DIFFERENCE_AGE
+
+    def forget(self) -> None:
+        """Begin anew: what differed has been accepted."""
+        self.differences, self.equal = (), None
+
+
+def missing_fills(ledger: Ledger, trades: Iterable[Fill]) -> list[tuple[Order, Fill]]:
+    """Return the trades of our orders that were not booked, each with its client order id."""
+    missing = []
+    for trade in trades:
+        order = ledger.find_by_venue_id(trade.symbol, trade.venue_order_id)
+        if order is not None and trade.trade_id not in order.booked_trades:
+            named = msgspec.structs.replace(trade, client_order_id=order.intent.client_order_id)
+            missing.append((order, named))
+    return missing
+
+
+def orders_to_query(
+    ledger: Ledger, open_orders: Iterable[ExecutionReport], now: Nanos
+) -> list[Order]:
+    """Return our live orders that the venue does not list as open.
+
+    Young ones are left out: a list may lag the matching engine. Those in doubt are left out too,
+    since their own resolution is under way.
+    """
+    listed = {report.client_order_id for report in open_orders}
+    return [
+        order
+        for client_order_id, order in ledger.state.live_orders.items()
+        if client_order_id not in listed
+        and order.state not in {OrderState.PREPARED, OrderState.OUTCOME_UNKNOWN}
+        and now - order.moved_at > RECONCILE_ORDER_AGE
+    ]
+
+
+def is_settled(ledger: Ledger, open_orders: Iterable[ExecutionReport]) -> bool:
+    """Tell whether no order of ours may have moved balances without our knowing it.
+
+    Such are orders in flight or in doubt, with fills not yet booked, or that have left the venue's
+    book without our having heard how.
+    """
+    listed = {report.client_order_id for report in open_orders}
+    return not any(
+        order.is_terminal or order.misses_fills or client_order_id not in listed
+        for client_order_id, order in ledger.state.live_orders.items()
+    )
+
+
+def balance_differences(
+    ledger: Ledger, balances: Mapping[str, Amount]
+) -> tuple[BalanceDifference, ...]:
+    """Compare every asset either side knows, in integers, in the order of their names."""
+    state = ledger.state
+    assets = balances.keys() | state.opening_balances.keys() | state.balance_changes.keys()
+    return tuple(
+        BalanceDifference(asset, ours, venue)
+        for asset in sorted(assets)
+        if (ours := ledger.expected_balance(asset)) != (venue := balances.get(asset, 0))
+    )

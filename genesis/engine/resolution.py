@@ -1,0 +1,59 @@
+"""Orders in doubt: when to ask the venue about one, and when its "not found" is proof.
+
+A request is valid until its signed timestamp plus its receive window, on the venue's clock; what
+was forwarded by then may still surface for the margin. Behind that fence, read before the question,
+an order that is not found was never executed (`reliability.md` section 2).
+"""
+
+from genesis.domain.orders import OrderState
+from genesis.engine.bookkeeping import Bookkeeper
+from genesis.engine.effects import Announce, Effect
+from genesis.engine.ledger import Order
+from genesis.engine.state_machine import can_move
+from genesis.engine.timers import TimerKind, Timers
+from genesis.limits import QUERY_DELAYS
+from genesis.units import Nanos
+
+
+class Resolver:
+    """Asks about orders until the venue's answer settles them."""
+
+    def __init__(self, timers: Timers, books: Bookkeeper, fence_margin_ms: int) -> None:
+        self._timers = timers
+        self._books = books
+        self._fence_margin_ms = fence_margin_ms
+        self._asked: dict[str, int] = {}
+
+    def doubt(self, order: Order, reason: str, now: Nanos) -> list[Effect]:
+        """Keep an order live without an answer; only the venue can say what became of it."""
+        if not can_move(order.state, OrderState.OUTCOME_UNKNOWN):
+            return []  # a user event has overtaken the lost reply: nothing is in doubt
+        self.look(order, now)
+        return [
+            self._books.move(order, OrderState.OUTCOME_UNKNOWN, reason, now),
+            Announce(
+                "order_outcome_unknown",
+                {"client_order_id": order.intent.client_order_id, "reason": reason},
+                severity="warning",
+            ),
+        ]
+
+    def look(self, order: Order, at: Nanos) -> None:
+        """Ask the venue about an order at `at`, or earlier where that is planned already."""
+        self._timers.set(at, TimerKind.RESOLVE_ORDER, order.intent.client_order_id)
+
+    def look_again(self, order: Order, now: Nanos) -> None:
+        """Ask again after a wait that grows with the questions that settled nothing."""
+        client_order_id = order.intent.client_order_id
+        asked = self._asked.get(client_order_id, 0)
+        self._asked[client_order_id] = asked + 1
+        self.look(order, now + QUERY_DELAYS[min(asked, len(QUERY_DELAYS) - 1)])
+
+    def forget(self, client_order_id: str) -> None:
+        """Begin with short waits again, should this order ever be asked about again."""
+        self._asked.pop(client_order_id, None)
+
+    def is_behind_fence(self, order: Order, venue_ms: int) -> bool:
+        """Tell whether nothing of the order's request can enter the book at this venue time."""
+        fence_ms = order.timestamp_ms + order.receive_window_ms + self._fence_margin_ms
+        return venue_ms > fence_ms

@@ -1,0 +1,51 @@
+"""From settings to the core's own numbers: scaled integers, basis points, nanoseconds."""
+
+from decimal import Decimal
+
+from genesis.config import Settings
+from genesis.engine.order_flow import OrderRules
+from genesis.engine.risk_engine import BASIS_POINTS, RiskLimits
+from genesis.engine.signal_pipeline import SizingRules
+from genesis.units import NANOS_PER_MS, fixed_from_decimal
+
+
+def risk_limits(settings: Settings) -> RiskLimits:
+    """Return the limits of the tier that the settings start in."""
+    risk = settings.risk
+    return RiskLimits(
+        position_bps=_basis_points(risk.position_fraction),
+        exposure_bps=_basis_points(risk.exposure_fraction),
+        order_notional_max=fixed_from_decimal(risk.max_order_notional),
+        open_orders_max=risk.max_open_orders,
+        open_orders_per_strategy_max=risk.max_open_orders_per_strategy,
+        orders_per_second_max=risk.orders_per_second,
+        price_collar_bps=risk.price_collar_bps,
+        data_age_max=risk.data_max_age_ms * NANOS_PER_MS,
+        daily_loss_max=fixed_from_decimal(settings.daily_loss_limit),
+        drawdown_halt_bps=_basis_points(risk.drawdown_halt),
+    )
+
+
+def sizing_rules(settings: Settings) -> SizingRules:
+    """Return how entries are sized: the allowed exposure, dealt equally over the strategies."""
+    return SizingRules(
+        allotment_bps=_basis_points(settings.risk.exposure_fraction),
+        position_bps=_basis_points(settings.risk.position_fraction),
+        strategy_count=settings.strategy_count,
+        signals_per_second_max=settings.risk.signals_per_second,
+    )
+
+
+def order_rules(settings: Settings, account_tag: str) -> OrderRules:
+    """Return the numbers of the order protocol."""
+    orders = settings.orders
+    return OrderRules(
+        account_tag=account_tag,
+        receive_window_ms=orders.recv_window_ms,
+        fence_margin_ms=orders.fence_margin_ms,
+        send_age_max=orders.send_age_max_ms * NANOS_PER_MS,
+    )
+
+
+def _basis_points(fraction: Decimal) -> int:
+    return int(fraction * BASIS_POINTS)

@@ -1,0 +1,174 @@
+"""The status document, built from board pages and account summaries: pure.
+
+Counters and histograms go on over the restarts of a process, so every figure here is of the whole
+run.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from genesis.engine.control import AccountSummary
+from genesis.ipc.histogram import Histogram, Stage
+from genesis.ipc.page import BoardPage, Counter, Gauge
+from genesis.limits import RATE_WINDOW
+from genesis.status import EngineState, LatencySummary, ProcessSummary, StatusDocument
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+
+_DROPPED: Final = {
+    "malformed": Counter.FRAMES_MALFORMED,
+    "unknown_stream": Counter.FRAMES_UNKNOWN,
+    "crossed": Counter.FRAMES_CROSSED,
+    "negative": Counter.FRAMES_NEGATIVE,
+    "stale": Counter.FRAMES_STALE,
+    "out_of_order": Counter.FRAMES_OUT_OF_ORDER,
+    "price_band": Counter.FRAMES_OUT_OF_BAND,
+    "not_json": Counter.FRAMES_NOT_JSON,
+    "bad_number": Counter.FRAMES_BAD_NUMBER,
+    "duplicate": Counter.FRAMES_DUPLICATE,
+    "ahead": Counter.FRAMES_AHEAD,
+    "oversize": Counter.FRAMES_OVERSIZE,
+}
+_NANOS_PER_US: Final = 1_000
+_BYTES_PER_MIB: Final = 1 << 20
+
+
+class RunFacts(NamedTuple):
+    """What of a run does not change: who runs it, since when, on what."""
+
+    pid: int
+    started_at: Nanos
+    mode: str
+    market: str
+    tier: str
+
+
+class ProcessFacts(NamedTuple):
+    """What the parent knows of one process; the rest is on its page.
+
+    `memory_bytes` is its own memory: what it shares is counted for nobody.
+    """
+
+    name: str
+    pid: int | None  # None while it is down
+    epoch: int
+    restarts: int
+    memory_bytes: int
+    cpu_seconds: float
+
+
+def total(pages: Iterable[BoardPage], counter: Counter) -> int:
+    """Return a counter's sum over processes."""
+    return sum(page.counters.get(counter, 0) for page in pages)
+
+
+def merge_histograms(pages: Iterable[BoardPage]) -> dict[Stage, Histogram]:
+    """Return each stage's durations over all processes; a stage nobody saw is left out."""
+    merged: dict[Stage, Histogram] = {}
+    for page in pages:
+        for stage, histogram in page.histograms.items():
+            known = merged.get(stage)
+            merged[stage] = histogram if known is None else known.merged(histogram)
+    return {stage: merged[stage] for stage in sorted(merged) if merged[stage].total}
+
+
+class StatusBuilder:
+    """Makes one document after the other; it remembers a reading or two, for the message rate."""
+
+    def __init__(self, run: RunFacts) -> None:
+        self._run = run
+        self._earlier = (run.started_at, 0)
+        self._rate = 0.0
+
+    def build(
+        self,
+        state: EngineState,
+        pages: Mapping[str, BoardPage],
+        processes: Iterable[ProcessFacts],
+        account: AccountSummary | None,
+        problems: Iterable[str],
+        *,
+        now: Nanos,
+    ) -> StatusDocument:
+        """Return the engine at this moment."""
+        run = self._run
+        every = pages.values()
+        messages = total(every, Counter.FRAMES_RECEIVED)
+        rows = tuple(_summarize(process, pages.get(process.name), now) for process in processes)
+        document = StatusDocument(
+            state=state,
+            pid=run.pid,
+            uptime_s=round((now - run.started_at) / NANOS_PER_SECOND, 3),
+            mode=run.mode,
+            market=run.market,
+            tier=run.tier,
+            messages=messages,
+            messages_per_second=self._rate_of(messages, now),
+            dropped={name: total(every, counter) for name, counter in _DROPPED.items()},
+            gaps=total(every, Counter.GAPS_PUBLISHED) + total(every, Counter.RECORDS_MISSED),
+            torn=total(every, Counter.RECORDS_TORN) + total(every, Counter.RECORDS_BAD_CHECKSUM),
+            strategies=sum(page.gauges.get(Gauge.STRATEGIES_RUNNING, 0) for page in every),
+            strategies_quarantined=total(every, Counter.STRATEGIES_QUARANTINED),
+            signals=total(every, Counter.SIGNALS_PUBLISHED),
+            orders=total(every, Counter.ORDERS_SENT),
+            fills=total(every, Counter.FILLS_APPLIED),
+            restarts=sum(row.restarts for row in rows),
+            problems=tuple(problems),
+            processes=rows,
+            latency={
+                stage.name.lower(): _summarize_latency(histogram)
+                for stage, histogram in merge_histograms(every).items()
+            },
+        )
+        return document if account is None else _with_account(document, account)
+
+    def _rate_of(self, messages: int, now: Nanos) -> float:
+        """Return messages a second over the last window, held until the next one is full."""
+        since, before = self._earlier
+        if now - since >= RATE_WINDOW:
+            self._rate = round((messages - before) * NANOS_PER_SECOND / (now - since), 1)
+            self._earlier = (now, messages)
+        return self._rate
+
+
+def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDocument:
+    """Add what only the executor knows."""
+    return msgspec.structs.replace(
+        document,
+        refusals=account.refusals,
+        open_orders=account.open_orders,
+        in_doubt=account.in_doubt,
+        equity=account.equity,
+        realized_pnl=account.realized_pnl,
+        unrealized_pnl=account.unrealized_pnl,
+        fees=account.fees,
+        ledger_equal=account.ledger_equal,
+    )
+
+
+def _summarize(process: ProcessFacts, page: BoardPage | None, now: Nanos) -> ProcessSummary:
+    """Put one process in a row. A page of an earlier life says nothing of this one."""
+    is_current = page is not None and page.epoch == process.epoch
+    state, beat_at = (
+        (page.state.name.lower(), page.heartbeat_at)
+        if page is not None and is_current
+        else ("starting", 0)
+    )
+    return ProcessSummary(
+        name=process.name,
+        pid=process.pid or 0,
+        state=state if process.pid is not None else "down",
+        epoch=process.epoch,
+        restarts=process.restarts,
+        heartbeat_age_ms=max(0, now - beat_at) // NANOS_PER_MS if beat_at else 0,
+        memory_mib=round(process.memory_bytes / _BYTES_PER_MIB, 1),
+        cpu_seconds=round(process.cpu_seconds, 2),
+    )
+
+
+def _summarize_latency(histogram: Histogram) -> LatencySummary:
+    p50, p99, p999 = (
+        round(histogram.percentile(percent) / _NANOS_PER_US, 1) for percent in (50, 99, 99.9)
+    )
+    return LatencySummary(count=histogram.total, p50_us=p50, p99_us=p99, p999_us=p999)

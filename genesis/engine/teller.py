@@ -1,0 +1,133 @@
+"""What strategies are told: refusals, the fate of their orders, their fills, their position."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.orders import Fill, OrderReport, OrderState, ReportKind, Side, Signal
+from genesis.engine.effects import Tell
+from genesis.engine.ledger import Ledger, Order
+from genesis.units import SCALE, Nanos
+
+_EPOCH_SHIFT: Final = 32
+"""Reports count up from the executor's epoch in the upper half, so they rise over restarts."""
+
+TERMINAL_KINDS: Final = {
+    OrderState.CANCELED: ReportKind.CANCELED,
+    OrderState.EXPIRED: ReportKind.EXPIRED,
+    OrderState.REJECTED: ReportKind.REJECTED,
+    OrderState.NOT_EXECUTED: ReportKind.NOT_EXECUTED,
+}
+"""What a strategy is told of an end; FILLED is told fill by fill."""
+
+UNKNOWN_STRATEGY: Final = "unknown"
+"""Owner of orders whose strategy number no roster of ours has had."""
+
+
+class Teller:
+    """Makes the reports of one executor epoch."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        catalogue: InstrumentCatalogue,
+        strategy_ids: Mapping[int, str],
+        epoch: int,
+    ) -> None:
+        self._ledger = ledger
+        self._catalogue = catalogue
+        self._strategy_ids = strategy_ids
+        self._sequence = epoch << _EPOCH_SHIFT
+
+    def strategy_id(self, strategy_number: int) -> str:
+        """Return the name behind a permanent strategy number."""
+        return self._strategy_ids.get(strategy_number, UNKNOWN_STRATEGY)
+
+    def instrument_id(self, symbol: str) -> int:
+        """Return this run's id of a symbol, -1 if it is not traded in this run."""
+        instrument = self._catalogue.by_symbol(symbol)
+        return -1 if instrument is None else instrument.instrument_id
+
+    def tell_refused(self, signal: Signal, reason_code: int, now: Nanos) -> Tell:
+        """Tell a strategy that we refused its signal."""
+        symbol = self._catalogue[signal.instrument_id].symbol
+        return Tell(
+            OrderReport(
+                report_sequence=self._next(),
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                signal_sequence=signal.sequence,
+                instrument_id=signal.instrument_id,
+                side=Side(signal.side),
+                kind=ReportKind.REFUSED,
+                quantity=signal.quantity,
+                price=signal.limit_price,
+                position=self._position(self.strategy_id(signal.strategy_number), symbol),
+                reason_code=reason_code,
+                at=now,
+            )
+        )
+
+    def tell_order(self, order: Order, kind: ReportKind, now: Nanos) -> Tell:
+        """Tell a strategy what became of its order."""
+        intent = order.intent
+        return self._tell(order, kind, intent.limit_price, intent.quantity, now)
+
+    def tell_fill(self, order: Order, fill: Fill, now: Nanos) -> Tell:
+        """Tell a strategy of one execution, already booked."""
+        return self._tell(order, ReportKind.FILLED, fill.price, fill.quantity, now)
+
+    def tell_end_again(self, order: Order, now: Nanos) -> Tell:
+        """Tell once more how an order ended, to a strategy that a crash may have kept from it.
+
+        One that filled is told as a single fill, at its average price.
+        """
+        if order.state is OrderState.FILLED:
+            price = order.booked_amount * SCALE // order.booked_quantity
+            return self._tell(order, ReportKind.FILLED, price, order.booked_quantity, now)
+        return self.tell_order(order, TERMINAL_KINDS[order.state], now)
+
+    def tell_position(
+        self, strategy_number: int, instrument_id: int, symbol: str, now: Nanos
+    ) -> Tell:
+        """Tell a strategy what it holds of one instrument."""
+        return Tell(
+            OrderReport(
+                report_sequence=self._next(),
+                strategy_number=strategy_number,
+                epoch=0,
+                signal_sequence=0,
+                instrument_id=instrument_id,
+                side=Side.BUY,
+                kind=ReportKind.POSITION,
+                position=self._position(self.strategy_id(strategy_number), symbol),
+                at=now,
+            )
+        )
+
+    def _tell(self, order: Order, kind: ReportKind, price: int, quantity: int, now: Nanos) -> Tell:
+        intent, signal = order.intent, order.signal
+        return Tell(
+            OrderReport(
+                report_sequence=self._next(),
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                signal_sequence=signal.sequence,
+                instrument_id=self.instrument_id(intent.symbol),
+                side=intent.side,
+                kind=kind,
+                price=price,
+                quantity=quantity,
+                filled_quantity=order.booked_quantity,
+                position=self._position(intent.strategy_id, intent.symbol),
+                at=now,
+            )
+        )
+
+    def _position(self, strategy_id: str, symbol: str) -> int:
+        return self._ledger.position(strategy_id, symbol).quantity
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence

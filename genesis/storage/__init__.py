@@ -1,0 +1,1 @@
+"""What outlives the process: the order journal (SQLite, local, one writer)."""

@@ -1,0 +1,72 @@
+"""Journal rows: entries as JSON, each checked by a CRC-32 that continues the one before it. Pure.
+
+A changed, missing or reordered row breaks the chain and is found when the rows are read.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from genesis.engine.entries import Entry, unique_key
+
+_encode = msgspec.json.Encoder().encode
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+
+
+class Row(NamedTuple):
+    """One entry as it is stored."""
+
+    sequence: int
+    unique_key: str | None
+    payload: bytes
+    checksum: int
+
+
+class BrokenChain(ValueError):
+    """A row is not what was written at its place."""
+
+
+class UnreadableEntry(ValueError):
+    """A row is whole, but holds an entry that this version does not know."""
+
+
+class EntryChain:
+    """A place in the chain: `sequence` and `checksum` of the last row written or read."""
+
+    __slots__ = ("checksum", "sequence")
+
+    def __init__(self, sequence: int = 0, checksum: int = 0) -> None:
+        self.sequence = sequence
+        self.checksum = checksum
+
+    def link(self, entries: Sequence[Entry]) -> list[Row]:
+        """Return the rows of entries that are to follow; the place is left where it is."""
+        rows = []
+        sequence, checksum = self.sequence, self.checksum
+        for entry in entries:
+            payload = _encode(entry)
+            sequence += 1
+            checksum = zlib.crc32(payload, checksum)
+            rows.append(Row(sequence, unique_key(entry), payload, checksum))
+        return rows
+
+    def move_to(self, row: Row) -> None:
+        """Go on behind a row that has been written."""
+        self.sequence, self.checksum = row.sequence, row.checksum
+
+    def read(self, sequence: int, payload: bytes, checksum: int) -> Entry:
+        """Return the entry of the next row, and go on behind it.
+
+        Raises:
+            BrokenChain: It is not the next row, or not as it was written.
+            UnreadableEntry: It was written by another version.
+        """
+        if sequence != self.sequence + 1 or checksum != zlib.crc32(payload, self.checksum):
+            raise BrokenChain(f"entry {sequence}")
+        self.sequence, self.checksum = sequence, checksum
+        try:
+            return _decoder.decode(payload)
+        except msgspec.MsgspecError as error:
+            raise UnreadableEntry(f"number {sequence}: {error}") from error

@@ -1,0 +1,217 @@
+"""The order journal: an append-only chain of entries in a local SQLite file.
+
+One process writes, in WAL mode, one transaction per group of entries. With durability `full` a
+returned `append` has reached the disk (`synchronous=FULL`); with `venue` only milestones have, the
+rest has reached the kernel, and after a power cut the venue is asked for what is missing. A failed
+write or sync is never retried: the kernel may already have dropped the dirty pages, so the process
+must end and its successor must read what the disk really holds.
+
+Beside the entries stand snapshots: the whole state that the entries up to one of them add up to,
+so that a start reads the last of them and what followed. They save time and decide nothing.
+"""
+
+import contextlib
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from genesis.engine.entries import MILESTONES, Entry
+from genesis.errors import StorageError
+from genesis.storage.entry_chain import BrokenChain, EntryChain, UnreadableEntry
+
+Durability = Literal["full", "venue"]
+
+_APPLICATION_ID: Final = 0x47454E4A  # "GENJ", so that another program's file is not taken for ours
+_FORMAT_VERSION: Final = 2
+_WAL_BYTES_KEPT: Final = 4 * 1024 * 1024
+_ROWS_PER_FETCH: Final = 1024
+
+_CREATE: Final = (
+    """
+    CREATE TABLE entries (
+        sequence INTEGER PRIMARY KEY,
+        unique_key TEXT UNIQUE,
+        payload BLOB NOT NULL,
+        checksum INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE snapshots (
+        sequence INTEGER PRIMARY KEY,
+        chain_checksum INTEGER NOT NULL,
+        state BLOB NOT NULL,
+        checksum INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+_INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?)"
+_SELECT: Final = (
+    "SELECT sequence, payload, checksum FROM entries WHERE sequence > ? ORDER BY sequence"
+)
+_INSERT_SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)"
+_DELETE_OLD_SNAPSHOTS: Final = "DELETE FROM snapshots WHERE sequence < ?"
+_SELECT_SNAPSHOTS: Final = """
+SELECT s.sequence, s.chain_checksum, s.state, s.checksum
+FROM snapshots s JOIN entries e ON e.sequence = s.sequence AND e.checksum = s.chain_checksum
+ORDER BY s.sequence DESC
+"""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The state behind entry `sequence`, encoded, and the chain's checksum there."""
+
+    sequence: int
+    chain_checksum: int
+    state: bytes
+
+
+class Journal:
+    """The journal of one account, held open by its one writer.
+
+    The caller holds the account's lock. Methods block; `append` and `save_snapshot` may be called
+    from a thread of its own, but never from two at once.
+
+    Raises:
+        StorageError: from every method, when the file cannot be opened, read, written or synced, is
+            not a journal, or fails its checksums. The message names the file and the remedy.
+    """
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        self.path = path
+        self._chain = EntryChain()
+        self._durability: Durability = durability
+        try:
+            path.touch(mode=0o600)
+            self._connection = sqlite3.connect(
+                path, timeout=0, isolation_level=None, check_same_thread=False
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"cannot open the journal {path}: {error}") from error
+        try:
+            self._prepare()
+        except StorageError:
+            self._connection.close()
+            raise
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise StorageError(f"cannot open the journal {path}: {error}") from error
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        # Exclusive locking keeps the WAL index in this process's memory and a second writer out.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application_id == 0 and tables == 0:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
+            for statement in _CREATE:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+            return
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if application_id != _APPLICATION_ID or version != _FORMAT_VERSION:
+            raise StorageError(
+                f"{self.path} is not a Genesis journal of format {_FORMAT_VERSION}: "
+                "move it away, or run the Genesis that wrote it"
+            )
+
+    @property
+    def sequence(self) -> int:
+        """Return the sequence of the last entry appended or read."""
+        return self._chain.sequence
+
+    def read(self, after: Snapshot | None = None) -> Iterator[Entry]:
+        """Yield every entry in order, or those behind a snapshot, checking the chain.
+
+        Read it to its end before appending.
+        """
+        chain = self._chain = (
+            EntryChain() if after is None else EntryChain(after.sequence, after.chain_checksum)
+        )
+        try:
+            rows = self._connection.execute(_SELECT, (chain.sequence,))
+            while batch := rows.fetchmany(_ROWS_PER_FETCH):
+                for row in batch:
+                    yield chain.read(*row)
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot read the journal {self.path}: {error}") from error
+        except BrokenChain as error:
+            raise StorageError(
+                f"the journal {self.path} is damaged at {error}: restore it from a backup"
+            ) from error
+        except UnreadableEntry as error:
+            raise StorageError(
+                f"the journal {self.path} holds an entry this version cannot read, {error}; "
+                "run the Genesis that wrote it"
+            ) from error
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Append entries in one transaction; return when they are durable.
+
+        An entry whose unique key the journal already holds is a bug of the caller's and fails the
+        whole group.
+        """
+        rows = self._chain.link(entries)
+        must_sync = self._durability == "full" or any(
+            isinstance(entry, MILESTONES) for entry in entries
+        )
+        try:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if must_sync else 'NORMAL'}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(_INSERT, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.rollback()
+            raise StorageError(
+                f"cannot write the journal {self.path}: {error}; nothing was sent. "
+                "Check the disk, then start again"
+            ) from error
+        self._chain.move_to(rows[-1])
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Yield the snapshots that are whole and stand on the chain, the latest first."""
+        try:
+            rows = self._connection.execute(_SELECT_SNAPSHOTS).fetchall()
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot read the journal {self.path}: {error}") from error
+        for sequence, chain_checksum, state, checksum in rows:
+            if zlib.crc32(state) == checksum:
+                yield Snapshot(sequence, chain_checksum, state)
+
+    def save_snapshot(self, state: bytes) -> None:
+        """Keep the state that all entries so far add up to, and the snapshot before it."""
+        sequence, chain_checksum = self._chain.sequence, self._chain.checksum
+        row = (sequence, chain_checksum, state, zlib.crc32(state))
+        try:
+            (previous,) = self._connection.execute(
+                "SELECT coalesce(max(sequence), 0) FROM snapshots"
+            ).fetchone()
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(_INSERT_SNAPSHOT, row)
+            self._connection.execute(_DELETE_OLD_SNAPSHOTS, (previous,))
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.rollback()
+            raise StorageError(
+                f"cannot write the journal {self.path}: {error}. Check the disk, then start again"
+            ) from error
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot close the journal {self.path}: {error}") from error
+        finally:
+            self._connection.close()

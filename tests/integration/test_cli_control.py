@@ -1,0 +1,120 @@
+"""`genesis status` and `genesis stop` against a process that serves the control socket."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from genesis.cli import main
+from tests.support.statuses import TRADING
+
+StartEngine: TypeAlias = Callable[..., "subprocess.Popen[str]"]
+DEADLINE_S = 30
+
+
+@pytest.fixture
+def start_engine(state_dir: Path) -> Iterator[StartEngine]:
+    """Return a function that starts a stand-in engine on the state directory; none outlives it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.support.control_stand_in"]
+        process = subprocess.Popen(
+            [*command, str(state_dir / "control.sock"), *words],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "serving\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=DEADLINE_S)
+    (state_dir / "control.sock").unlink(missing_ok=True)  # what a killed one leaves behind
+
+
+def test_status_shows_the_engine_to_a_person(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page comes from the running engine's own document."""
+    start_engine()
+
+    assert main(["status", "--state", str(state_dir)]) == 0
+    assert "98 fills" in capsys.readouterr().out
+
+
+def test_status_as_json_is_the_whole_document(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program gets every figure, under the names of the document."""
+    start_engine()
+
+    assert main(["status", "--json", "--state", str(state_dir)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["equity"] == TRADING.equity
+    assert document["processes"][0]["name"] == "worker-0"
+
+
+def test_stop_returns_when_the_engine_is_gone(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After `genesis stop`, the state directory is free: no socket, no process."""
+    engine = start_engine()
+
+    assert main(["stop", "--state", str(state_dir)]) == 0
+
+    assert capsys.readouterr().out == f"stopped: engine {engine.pid}\n"
+    assert engine.wait(DEADLINE_S) == 0
+    assert list(state_dir.iterdir()) == []
+
+
+def test_an_engine_that_does_not_stop_is_named(
+    start_engine: StartEngine,
+    state_dir: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A stop that takes too long says which process to look at."""
+    monkeypatch.setattr("genesis.cli.control._STOP_SLACK_S", -5)
+    engine = start_engine("deaf")
+
+    stop = ["stop", "--state", str(state_dir), "--set", "supervision.stop_timeout_s=5"]
+    assert main(stop) == 70
+    assert f"engine {engine.pid} still runs after 0 s" in capsys.readouterr().err
+
+
+def test_a_killed_engine_leaves_no_riddle(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A socket that nobody serves is told like one that is not there, and the next engine binds."""
+    engine = start_engine()
+    engine.kill()
+    engine.wait(DEADLINE_S)
+
+    assert main(["status", "--state", str(state_dir)]) == 69
+    assert "no engine runs on this state" in capsys.readouterr().err
+
+    start_engine()
+    assert main(["status", "--state", str(state_dir)]) == 0
+    assert main(["stop", "--state", str(state_dir)]) == 0
+
+
+def test_python_without_assertions_is_refused() -> None:
+    """The invariants are asserts: an engine without them would trade on without a net."""
+    checked = subprocess.run(
+        [sys.executable, "-O", "-m", "genesis", "check"],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+    assert checked.returncode == 78
+    assert "start it without -O" in checked.stderr

@@ -1,0 +1,87 @@
+"""What parent and child say to each other."""
+
+import msgspec
+import pytest
+
+from genesis import limits
+from genesis.engine.control import (
+    AccountSummary,
+    Checkpoint,
+    Drain,
+    Drained,
+    Failed,
+    PauseStrategy,
+    PositionSummary,
+    Ready,
+    Stop,
+    Stopped,
+    ToChild,
+    ToParent,
+    decode_to_child,
+    decode_to_parent,
+    encode,
+    failed,
+)
+from genesis.errors import LinkError
+
+SUMMARY = AccountSummary(
+    equity="100000.00000001",
+    realized_pnl="-1",
+    unrealized_pnl="0",
+    fees="0.5",
+    open_orders=1,
+    in_doubt=0,
+    fills=3,
+    orders=4,
+    refusals={"data_age": 2},
+    positions=(PositionSummary("ema-1", "BTCUSDT", "0.1", "60000", "0", "1"),),
+    ledger_equal=False,
+    ledger_differences=("BTC: ours 0.1, theirs 0.2",),
+)
+
+
+@pytest.mark.parametrize("message", [Drain(), Stop(), Checkpoint(), PauseStrategy("ema-1")])
+def test_what_a_child_is_told_survives_the_way(message: ToChild) -> None:
+    """Every message to a child is read as what was sent."""
+    assert decode_to_child(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Ready({"port": 1}), Drained(), Stopped({"fills": 2}), Failed(78, "no key"), SUMMARY],
+)
+def test_what_a_child_says_survives_the_way(message: ToParent) -> None:
+    """Every message of a child is read as what was sent."""
+    assert decode_to_parent(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    "datagram", [b"", b"{", b"[]", b'{"type":"Quit"}', b'{"type":"Ready","detail":1}']
+)
+def test_nonsense_is_an_error_on_either_side(datagram: bytes) -> None:
+    """An unreadable message is told as such, never guessed at."""
+    with pytest.raises(LinkError):
+        decode_to_parent(datagram)
+    with pytest.raises(LinkError):
+        decode_to_child(datagram)
+
+
+def test_directions_do_not_mix() -> None:
+    """A child that sends an order, or a parent that claims to be ready, is not understood."""
+    with pytest.raises(LinkError):
+        decode_to_child(encode(Ready()))
+    with pytest.raises(LinkError):
+        decode_to_parent(encode(Stop()))
+
+
+def test_a_full_account_summary_is_one_message() -> None:
+    """The largest number of the longest positions stays below what the kernel takes whole."""
+    longest = PositionSummary("s" * 64, "S" * 12, *["-" + "9" * 16] * 4)
+    assert len(msgspec.json.encode(longest)) <= limits.ACCOUNT_POSITION_BYTES_MAX
+    full = msgspec.structs.replace(SUMMARY, positions=(longest,) * limits.ACCOUNT_POSITIONS_MAX)
+    assert len(encode(full)) <= limits.CONTROL_MESSAGE_BYTES_MAX
+
+
+def test_last_words_are_cut_to_a_line_an_operator_can_read() -> None:
+    """An exception's text may be huge; the message that tells of it is not."""
+    assert len(failed(70, "x" * 10**6).message) == limits.FAILURE_MESSAGE_CHARS_MAX

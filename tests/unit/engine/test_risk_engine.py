@@ -1,0 +1,223 @@
+"""Pre-trade risk: each rule refuses beyond its limit and passes at it."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
+from genesis.engine.risk_engine import (
+    ApprovedOrder,
+    RiskFacts,
+    RiskLimits,
+    entry_notional,
+    is_reduction,
+    judge,
+)
+from genesis.engine.state_machine import EngineState
+from genesis.units import SCALE
+from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, btc, intent, quote, risk_limits
+
+LIMITS = risk_limits()
+
+
+def facts(**changes: object) -> RiskFacts:
+    base = RiskFacts(
+        state=EngineState.RUNNING,
+        instrument=btc(),
+        quote=quote(),
+        held=0,
+        working_entry=0,
+        working_exit=0,
+        exposure=0,
+        available=CAPITAL,
+        equity=CAPITAL,
+        peak_equity=CAPITAL,
+        day_profit=0,
+        open_orders=0,
+        open_orders_of_strategy=0,
+        orders_in_last_second=0,
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def rule_of(verdict: ApprovedOrder | Refusal) -> str:
+    return verdict.rule.value if isinstance(verdict, Refusal) else "approved"
+
+
+LIMIT_BUY = intent(order_type=OrderType.LIMIT, limit_price=PRICE)
+
+CASES: dict[str, tuple[OrderIntent, dict[str, object], str]] = {
+    "running": (intent(), {}, "approved"),
+    "stopping": (intent(), {"state": EngineState.STOPPING}, "engine_state"),
+    "reducing": (intent(), {"state": EngineState.REDUCING}, "engine_state"),
+    "no quote": (intent(), {"quote": None}, "data_age"),
+    "quote at the age limit": (
+        intent(),
+        {"quote": quote(received_at=NOW - 2 * SECOND)},
+        "approved",
+    ),
+    "quote too old": (intent(), {"quote": quote(received_at=NOW - 2 * SECOND - 1)}, "data_age"),
+    "price at the collar": (
+        intent(order_type=OrderType.LIMIT, limit_price=PRICE * 101 // 100),
+        {},
+        "approved",
+    ),
+    "price beyond the collar": (
+        intent(order_type=OrderType.LIMIT, limit_price=PRICE * 101 // 100 + SCALE // 100),
+        {},
+        "price_collar",
+    ),
+    "notional at the limit": (
+        intent(quantity=10_000 * SCALE * SCALE // PRICE // 1000 * 1000),
+        {"equity": 10 * CAPITAL},
+        "approved",
+    ),
+    "notional too large": (
+        intent(quantity=17 * SCALE // 100),
+        {"equity": 10 * CAPITAL},
+        "order_notional",
+    ),
+    "position at the limit": (intent(quantity=LOT), {"held": 82 * LOT}, "approved"),
+    "position too large": (intent(quantity=LOT), {"held": 83 * LOT}, "position_limit"),
+    "working entries count": (
+        intent(quantity=LOT),
+        {"held": 42 * LOT, "working_entry": 41 * LOT},
+        "position_limit",
+    ),
+    "exposure at the limit": (intent(), {"exposure": 59_940 * SCALE}, "approved"),
+    "exposure too large": (intent(), {"exposure": 59_940 * SCALE + 1}, "exposure"),
+    "just enough balance": (intent(), {"available": 60 * SCALE}, "approved"),
+    "too little balance": (intent(), {"available": 60 * SCALE - 1}, "balance"),
+    "last open order": (intent(), {"open_orders": 199}, "approved"),
+    "too many open orders": (intent(), {"open_orders": 200}, "open_orders"),
+    "strategy's last order": (intent(), {"open_orders_of_strategy": 3}, "approved"),
+    "too many of the strategy": (
+        intent(),
+        {"open_orders_of_strategy": 4},
+        "open_orders_of_strategy",
+    ),
+    "at the order rate": (intent(), {"orders_in_last_second": 9}, "approved"),
+    "above the order rate": (intent(), {"orders_in_last_second": 10}, "order_rate"),
+    "day's loss inside": (intent(), {"day_profit": -500 * SCALE + 1}, "approved"),
+    "day's loss at the limit": (intent(), {"day_profit": -500 * SCALE}, "daily_loss"),
+    "drawdown inside": (intent(), {"equity": 85_000 * SCALE + 1}, "approved"),
+    "drawdown at the limit": (intent(), {"equity": 85_000 * SCALE}, "drawdown"),
+    "below the lot": (intent(quantity=0), {}, "lot_size"),
+    "off the step": (intent(quantity=LOT + 1), {}, "lot_size"),
+    "market lot too large": (intent(quantity=142 * SCALE), {}, "lot_size"),
+    "limit price off the tick": (
+        intent(order_type=OrderType.LIMIT, limit_price=PRICE + 1),
+        {},
+        "price_filter",
+    ),
+    "limit price too high": (
+        intent(order_type=OrderType.LIMIT, limit_price=2_000_000 * SCALE),
+        {},
+        "price_filter",
+    ),
+    "at the smallest notional": (
+        intent(quantity=SCALE // 12_000 // 1000 * 1000 + 1000),
+        {},
+        "approved",
+    ),
+    "below the smallest notional": (
+        intent(quantity=SCALE // 12_000 // 1000 * 1000),
+        {},
+        "min_notional",
+    ),
+    "above the largest notional": (
+        intent(quantity=8_000 * SCALE, order_type=OrderType.LIMIT, limit_price=PRICE),
+        {},
+        "max_notional",
+    ),
+    "sells what it holds": (intent(side=Side.SELL), {"held": LOT}, "approved"),
+    "sells more than it holds": (intent(side=Side.SELL), {"held": LOT - 1}, "holding"),
+    "sells what already sells": (
+        intent(side=Side.SELL),
+        {"held": LOT, "working_exit": 1},
+        "holding",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_rule_at_its_limit(case: str) -> None:
+    """The rule that is meant says no just beyond its limit, and nobody does just inside it."""
+    wanted, changes, expected = CASES[case]
+    assert rule_of(judge(wanted, facts(**changes), LIMITS, NOW)) == expected
+
+
+@pytest.mark.parametrize("state", [EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED])
+def test_a_reduction_passes_every_rule_of_prudence(state: EngineState) -> None:
+    """Halted, blind, broke and beyond every limit: a position may still be closed."""
+    worst = facts(
+        state=state,
+        quote=None,
+        held=LOT,
+        exposure=10 * CAPITAL,
+        available=0,
+        equity=1,
+        day_profit=-CAPITAL,
+        open_orders=10_000,
+        open_orders_of_strategy=100,
+        orders_in_last_second=1_000,
+    )
+    assert isinstance(judge(intent(side=Side.SELL), worst, LIMITS, NOW), ApprovedOrder)
+
+
+def test_a_refusal_names_rule_limit_and_what_was_seen() -> None:
+    """A trader reads from it what to change."""
+    verdict = judge(intent(), facts(open_orders=200), LIMITS, NOW)
+    assert verdict == Refusal(rule=RefusalRule.OPEN_ORDERS, limit="200", observed="200")
+
+
+def test_an_entry_reserves_its_limit_price_or_the_reference() -> None:
+    """A market order is reserved at the price it was sized at."""
+    assert entry_notional(LIMIT_BUY) == 60 * SCALE
+    assert entry_notional(intent()) == 60 * SCALE
+    assert not is_reduction(intent())
+
+
+@given(
+    st.builds(
+        RiskFacts,
+        state=st.sampled_from(EngineState),
+        instrument=st.just(btc()),
+        quote=st.sampled_from([None, quote(), quote(received_at=0)]),
+        held=st.integers(0, 10**18),
+        working_entry=st.integers(0, 10**18),
+        working_exit=st.integers(0, 10**18),
+        exposure=st.integers(-(10**18), 10**18),
+        available=st.integers(-(10**18), 10**18),
+        equity=st.integers(-(10**18), 10**18),
+        peak_equity=st.integers(0, 10**18),
+        day_profit=st.integers(-(10**18), 10**18),
+        open_orders=st.integers(0, 1000),
+        open_orders_of_strategy=st.integers(0, 1000),
+        orders_in_last_second=st.integers(0, 1000),
+    ),
+    st.sampled_from(Side),
+    st.sampled_from(OrderType),
+    st.integers(-(10**12), 10**15),
+    st.integers(-(10**12), 10**15),
+)
+def test_risk_is_total(
+    seen: RiskFacts, side: Side, order_type: OrderType, quantity: int, price: int
+) -> None:
+    """Any input has a verdict, and what is approved satisfies the venue's filters and the limits."""
+    wanted = intent(side=side, quantity=quantity, order_type=order_type, limit_price=price)
+    verdict = judge(wanted, seen, LIMITS, NOW)
+    if isinstance(verdict, ApprovedOrder):
+        _holds(verdict.intent, seen, LIMITS)
+
+
+def _holds(approved: OrderIntent, seen: RiskFacts, limits: RiskLimits) -> None:
+    rules = seen.instrument
+    assert approved.quantity % rules.step_size == 0
+    assert approved.quantity > 0
+    if approved.side is Side.SELL:
+        assert approved.quantity <= seen.held - seen.working_exit
+    else:
+        assert seen.state is EngineState.RUNNING
+        assert entry_notional(approved) <= min(limits.order_notional_max, seen.available)

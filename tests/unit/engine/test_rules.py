@@ -1,0 +1,30 @@
+"""Settings become the core's numbers."""
+
+from decimal import Decimal
+
+from genesis.config import Settings
+from genesis.engine.rules import order_rules, risk_limits, sizing_rules
+from genesis.units import SCALE
+
+
+def test_the_default_is_a_strategist() -> None:
+    """Fractions become basis points, money scaled integers, milliseconds nanoseconds."""
+    settings = Settings()
+    limits = risk_limits(settings)
+    assert limits.position_bps == 500
+    assert limits.daily_loss_max == 500 * SCALE
+    assert limits.drawdown_halt_bps == 1_500
+    assert limits.data_age_max == 2_000_000_000
+    assert sizing_rules(settings).strategy_count == 120
+    rules = order_rules(settings, "ab")
+    assert (rules.account_tag, rules.receive_window_ms, rules.fence_margin_ms) == (
+        "ab",
+        2_000,
+        10_000,
+    )
+
+
+def test_a_small_account_has_a_sniper_s_limits() -> None:
+    """The daily loss follows the tier."""
+    settings = Settings(capital_quote=Decimal(700))
+    assert risk_limits(settings).daily_loss_max == 25 * SCALE

@@ -1,0 +1,163 @@
+"""From signal to intent: what is refused, and how an entry is sized."""
+
+import math
+
+import msgspec
+import pytest
+
+from genesis.domain.orders import (
+    OrderIntent,
+    OrderType,
+    Refusal,
+    RefusalRule,
+    Side,
+    Signal,
+    SignalAction,
+)
+from genesis.engine.signal_pipeline import SignalContext, make_intent
+from genesis.units import SCALE
+from tests.support.builders import (
+    CAPITAL,
+    LOT,
+    NOW,
+    PRICE,
+    SECOND,
+    btc,
+    quote,
+    signal,
+    sizing_rules,
+)
+
+
+def context(**changes: object) -> SignalContext:
+    base = SignalContext(
+        strategy_id="ema_cross-1",
+        instrument=btc(),
+        quote=quote(),
+        equity=CAPITAL,
+        held=0,
+        working_entry=0,
+        working_exit=0,
+        signals_in_last_second=1,
+        halt_reason="",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def take(wish: Signal, **changes: object) -> OrderIntent | Refusal:
+    return make_intent(wish, context(**changes), sizing_rules(), "id", NOW)
+
+
+def changed(wish: Signal, **fields: object) -> Signal:
+    return msgspec.structs.replace(wish, **fields)
+
+
+REFUSED: dict[str, tuple[Signal, dict[str, object], str]] = {
+    "unknown side": (changed(signal(), side=0), {}, "form"),
+    "unknown type": (changed(signal(), order_type=9), {}, "form"),
+    "confidence is no number": (signal(confidence=math.nan), {}, "form"),
+    "confidence too high": (signal(confidence=1.5), {}, "form"),
+    "negative stop": (signal(stop_price=-1), {}, "form"),
+    "market order with a price": (signal(limit_price=PRICE), {}, "form"),
+    "limit order without": (signal(order_type=OrderType.LIMIT), {}, "form"),
+    "enter by selling": (changed(signal(), action=SignalAction.EXIT), {}, "form"),
+    "one nanosecond late": (signal(expires_at=NOW - 1), {}, "expired"),
+    "too many signals": (signal(), {"signals_in_last_second": 11}, "signal_rate"),
+    "halted": (signal(), {"halt_reason": "balances differ"}, "halted"),
+    "stop at the price": (signal(stop_price=PRICE + SCALE // 2), {}, "protection"),
+    "target at the price": (signal(target_price=PRICE + SCALE // 2), {}, "protection"),
+    "exit already works": (signal(), {"working_exit": LOT}, "conflict"),
+    "entry already works": (signal(), {"working_entry": LOT}, "conflict"),
+    "no market": (signal(), {"quote": None}, "data_age"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused(case: str) -> None:
+    """Each stage says no to what it is there for."""
+    wish, changes, rule = REFUSED[case]
+    verdict = take(wish, **changes)
+    assert isinstance(verdict, Refusal)
+    assert verdict.rule == rule
+    assert verdict.limit
+    assert verdict.observed
+
+
+def test_a_signal_is_good_until_it_expires() -> None:
+    """At its last nanosecond it still passes."""
+    assert isinstance(take(signal(expires_at=NOW)), OrderIntent)
+
+
+def test_an_exit_passes_a_halt() -> None:
+    """Closing is never held back by a halt, nor by a working entry."""
+    verdict = take(signal(side=Side.SELL), held=LOT, halt_reason="halted", working_entry=LOT)
+    assert isinstance(verdict, OrderIntent)
+
+
+def test_an_entry_takes_its_allotment() -> None:
+    """1 % of 100 000 at the ask of 60 000.50, floored to the step."""
+    verdict = take(signal(stop_price=PRICE - SCALE, target_price=PRICE + 2 * SCALE))
+    assert isinstance(verdict, OrderIntent)
+    assert verdict.reference_price == PRICE + SCALE // 2
+    assert verdict.quantity == 1_666_000
+    assert (verdict.stop_price, verdict.target_price) == (PRICE - SCALE, PRICE + 2 * SCALE)
+
+
+def test_a_strategy_may_name_its_size() -> None:
+    """It is floored to the step, and risk judges it."""
+    verdict = take(signal(quantity=LOT + 1))
+    assert isinstance(verdict, OrderIntent)
+    assert verdict.quantity == LOT
+
+
+@pytest.mark.parametrize(
+    ("asked", "sold"), [(0, 2 * LOT), (LOT, LOT), (5 * LOT, 2 * LOT)], ids=["all", "part", "more"]
+)
+def test_an_exit_sells_at_most_what_is_held(asked: int, sold: int) -> None:
+    """Dust below one step stays."""
+    verdict = take(signal(side=Side.SELL, quantity=asked), held=2 * LOT + 7)
+    assert isinstance(verdict, OrderIntent)
+    assert verdict.quantity == sold
+    assert verdict.reference_price == PRICE - SCALE // 2
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"),
+    [(Side.BUY, PRICE), (Side.SELL, PRICE + SCALE // 100)],
+    ids=["buy", "sell"],
+)
+def test_limit_prices_are_rounded_away_from_the_market(side: Side, expected: int) -> None:
+    """A buyer pays at most, a seller gets at least, what the strategy said."""
+    wish = signal(side=side, order_type=OrderType.LIMIT, limit_price=PRICE + 1, position=LOT)
+    verdict = take(wish, held=LOT)
+    assert isinstance(verdict, OrderIntent)
+    assert verdict.limit_price == expected
+
+
+@pytest.mark.parametrize("believed", [0, LOT - 1, 2 * LOT])
+def test_an_entry_by_a_strategy_that_errs_about_its_position_is_refused(believed: int) -> None:
+    """A fill it has not heard of may be the very lots it asks for."""
+    verdict = take(signal(position=believed), held=LOT)
+    assert isinstance(verdict, Refusal)
+    assert verdict.rule is RefusalRule.POSITION_BELIEF
+    assert isinstance(take(signal(position=LOT), held=LOT), OrderIntent)
+
+
+def test_an_exit_needs_no_right_belief() -> None:
+    """It sells at most what is held, and must never be kept from shrinking a position."""
+    assert isinstance(take(signal(side=Side.SELL, position=0), held=LOT), OrderIntent)
+
+
+def test_a_small_account_still_gets_a_size() -> None:
+    """However many strategies share it, the share is at least one basis point."""
+    rules = msgspec.structs.replace(sizing_rules(), strategy_count=100_000)
+    verdict = make_intent(signal(), context(), rules, "id", NOW)
+    assert isinstance(verdict, OrderIntent)
+    assert verdict.quantity > 0
+
+
+def test_expiry_says_how_late() -> None:
+    """The refusal tells the operator by how much."""
+    verdict = take(signal(expires_at=NOW - 3 * SECOND))
+    assert isinstance(verdict, Refusal)
+    assert verdict.observed == "3000 ms late"

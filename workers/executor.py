@@ -1,0 +1,295 @@
+"""The executor: signal rings in, orders out; the one process that holds the trading key.
+
+A thin shell: it opens the journal under the account's lock, folds it into the core, keeps the
+gateway's session, and hands signals, quotes and time to the engine.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from genesis.credentials import load_credentials
+from genesis.domain.order_ids import account_tag
+from genesis.domain.orders import OrderReport, Signal
+from genesis.engine.account_summary import summarize
+from genesis.engine.control import Drain, Drained, Stop
+from genesis.engine.engine import TradingEngine
+from genesis.engine.execution import ExecutionCore
+from genesis.engine.ledger import Ledger
+from genesis.engine.locks import AccountLock
+from genesis.engine.rules import order_rules, risk_limits, sizing_rules
+from genesis.engine.state_directory import StateDirectory
+from genesis.engine.state_machine import EngineState
+from genesis.errors import ConfigError
+from genesis.exchange.binance.signing import Signer, make_signer
+from genesis.exchange.binance.ws_gateway import WsGateway
+from genesis.exchange.gateway import UserEvent
+from genesis.ipc.board import Counter, Gauge
+from genesis.ipc.codec import decode_signals, encode_report
+from genesis.ipc.links import RingPublisher, RingSubscriber
+from genesis.ipc.parking import ParkingLot
+from genesis.ipc.tables import QuoteTable
+from genesis.limits import (
+    EXECUTOR_DRAIN,
+    GATEWAY_READY,
+    JOURNAL_SWITCH_INTERVAL_SECONDS,
+    MARK_PERIOD,
+    RECONCILE_CONFIRM,
+    SNAPSHOT_ENTRIES,
+    SUMMARY_PERIOD,
+)
+from genesis.storage.journal import Journal
+from genesis.storage.journal_writer import JournalWriter
+from genesis.storage.recovery import recover_ledger
+from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_decimal
+from workers.process import ChildContext, run_child
+
+_Work = Callable[[], Awaitable[None]]
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+async def run(context: ChildContext) -> None:
+    """Be the executor until the parent says stop."""
+    # A commit runs in a thread beside this loop; with the default interval it would wait 5 ms for
+    # the interpreter each time it wants it back.
+    sys.setswitchinterval(JOURNAL_SWITCH_INTERVAL_SECONDS)
+    signer = _signer(context)
+    state = StateDirectory(context.settings.state_dir)
+    tag = account_tag(signer.api_key)
+    durability = context.settings.orders.durability
+    with contextlib.ExitStack() as undo:
+        lock = AccountLock.acquire(state.account_lock_path(tag))
+        undo.callback(lock.release)
+        journal = Journal(state.journal_path(tag), durability)
+        recovered = recover_ledger(journal)
+        context.log.info(
+            "journal_read",
+            entries=recovered.entries_read,
+            behind_snapshot=recovered.snapshot_sequence,
+        )
+        writer = JournalWriter(journal, durability, recovered.snapshot_sequence)
+        undo.callback(writer.close)
+        await _Executor(context, signer, tag, recovered.ledger, writer).run()
+
+
+def _signer(context: ChildContext) -> Signer:
+    """Read the trading key: the configured one, or the simulated venue's own."""
+    settings = context.settings
+    key_file = settings.credentials.key_file
+    if key_file is None and settings.mode == "sim":
+        key_file = StateDirectory(settings.state_dir).sim_key_path
+    credentials = load_credentials(key_file)
+    if credentials is None:
+        raise ConfigError("credentials.key_file: no trading key is configured; name its file")
+    return make_signer(
+        credentials.api_key.get_secret_value(), credentials.private_key.get_secret_value()
+    )
+
+
+class _Executor:
+    """One life of the executor, on an opened journal."""
+
+    def __init__(
+        self,
+        context: ChildContext,
+        signer: Signer,
+        tag: str,
+        ledger: Ledger,
+        writer: JournalWriter,
+    ) -> None:
+        spec, settings = context.spec, context.settings
+        assert spec.report_ring is not None, "the parent plugs the executor's links"
+        assert spec.endpoints is not None, "the venue is up before the executor"
+        self._context = context
+        self._writer = writer
+        self._quotes = QuoteTable.attach(spec.quote_table_fd)
+        self._reports = RingPublisher(spec.report_ring, spec.epoch)
+        self._signals: list[RingSubscriber[Signal]] = [
+            RingSubscriber(ring, 0, "cursor", decode_signals) for ring in spec.signal_rings
+        ]
+        self._parking = ParkingLot(asyncio.get_running_loop(), self._signals)
+        self._gateway = WsGateway(
+            spec.endpoints.ws_api_url,
+            signer,
+            self._take_event,
+            clock=context.clock,
+            log=context.log,
+            recv_window_ms=settings.orders.recv_window_ms,
+            reply_timeout_ms=settings.orders.reply_timeout_ms,
+        )
+        self._core = ExecutionCore(
+            catalogue=context.catalogue,
+            strategies=spec.strategies,
+            limits=risk_limits(settings),
+            sizing=sizing_rules(settings),
+            order_rules=order_rules(settings, tag),
+            capital=fixed_from_decimal(settings.capital_quote),
+            ledger=ledger,
+            epoch=spec.epoch,
+        )
+        self._engine = TradingEngine(
+            core=self._core,
+            gateway=self._gateway,
+            journal=writer,
+            clock=context.clock,
+            log=context.log,
+            histograms=context.board.histograms,
+            quote_of=self._quotes.get,
+            tell=self._publish,
+        )
+        self._counted_orders = ledger.state.orders_prepared
+        self._counted_fills = ledger.state.fills_booked
+
+    async def run(self) -> None:
+        """Recover, trade until told to stop, and stop in order."""
+        session = asyncio.create_task(self._gateway.run())
+        failure = asyncio.create_task(self._engine.failed())
+        work = asyncio.create_task(self._work())
+        try:
+            done, _pending = await asyncio.wait(
+                {session, failure, work}, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+        except BaseExceptionGroup as group:
+            raise _first_cause(group) from group
+        finally:
+            for task in (session, failure, work):
+                task.cancel()
+            await asyncio.gather(session, failure, work, return_exceptions=True)
+            self._parking.close()
+            for subscriber in self._signals:
+                subscriber.close()
+            self._reports.close()
+            self._quotes.close()
+
+    async def _work(self) -> None:
+        await self._gateway.wait_ready(GATEWAY_READY)
+        await self._engine.start(_BOOT_ID.read_text().strip())
+        await self._recover()
+        async with self._background() as group:
+            trading = group.create_task(self._trade())
+            async for message in self._context.control.messages():
+                if isinstance(message, (Drain, Stop)) and not trading.done():
+                    trading.cancel()
+                    await asyncio.gather(trading, return_exceptions=True)
+                    await self._drain()
+                if isinstance(message, Drain):
+                    self._context.control.send(Drained())
+        await self._engine.finish_stop()
+        await self._engine.save_snapshot()
+        self._summarize()
+
+    async def _recover(self) -> None:
+        """Wait for the venue's answers, and ask again where one does not come.
+
+        The parent is told at the first of them: after a power cut the time fence comes behind it,
+        and signals wait in their rings meanwhile.
+        """
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(self._every(MARK_PERIOD, self._watch_time))
+            await self._engine.answered()
+            self._context.ready({"account_epoch": self._context.spec.epoch})
+            await self._engine.recovered()
+            asking.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _background(self) -> AsyncIterator[asyncio.TaskGroup]:
+        """Mark, summarize and watch the clock beside the work; an error in any ends the process."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._every(MARK_PERIOD, self._mark)),
+                group.create_task(self._every(SUMMARY_PERIOD, self._report)),
+            ]
+            yield group
+            for task in tasks:
+                task.cancel()
+
+    async def _trade(self) -> None:
+        """Take signals from the rings, batch by batch, for as long as the engine lives."""
+        board = self._context.board
+        while True:
+            busy = False
+            for subscriber in self._signals:
+                signals = subscriber.drain()
+                if not signals:
+                    continue
+                busy = True
+                board.add(Counter.SIGNALS_READ, len(signals))
+                await self._engine.execute_trade(*signals)
+                subscriber.commit()
+            if not busy:
+                await self._parking.park()
+
+    async def _drain(self) -> None:
+        """Cancel what works and follow what is in flight to its end, within a bound.
+
+        What is still in doubt then stays in the journal, and the next start resolves it.
+        """
+        await self._engine.begin_stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EXECUTOR_DRAIN / NANOS_PER_SECOND):
+                await self._engine.drained()
+        await self._engine.compare()
+        if not self._core.ledger_equal:  # an event may still have been on its way
+            await asyncio.sleep(RECONCILE_CONFIRM / NANOS_PER_SECOND)
+            await self._engine.compare()
+
+    async def _mark(self) -> None:
+        """Mark positions at the market, and do what has fallen due."""
+        quotes = {}
+        for instrument in self._context.catalogue:
+            quote = self._quotes.get(instrument.instrument_id)
+            if quote is not None:
+                quotes[instrument.instrument_id] = quote
+        if self._core.state is not EngineState.STOPPED:
+            await self._engine.process_market_data(quotes)
+        self._engine.on_time()
+
+    async def _watch_time(self) -> None:
+        self._engine.on_time()
+
+    async def _report(self) -> None:
+        """Tell the parent how the account stands, and the strategies what they hold."""
+        self._engine.tell_positions()
+        self._summarize()
+        if self._writer.entries_behind_snapshot >= SNAPSHOT_ENTRIES:
+            await self._engine.save_snapshot()
+
+    def _summarize(self) -> None:
+        context, state = self._context, self._core.ledger.state
+        context.control.send(summarize(self._core, context.settings.quote_asset))
+        board = context.board
+        board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))
+        board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._gateway.clock_offset)
+        # The journal counts over the account's life, the board over this run.
+        board.add(Counter.ORDERS_SENT, state.orders_prepared - self._counted_orders)
+        board.add(Counter.FILLS_APPLIED, state.fills_booked - self._counted_fills)
+        self._counted_orders, self._counted_fills = state.orders_prepared, state.fills_booked
+
+    def _take_event(self, event: UserEvent) -> None:
+        self._engine.on_user_event(event)
+
+    def _publish(self, report: OrderReport) -> None:
+        self._reports.publish(encode_report(report))
+        self._context.board.add(Counter.REPORTS_PUBLISHED)
+
+    async def _every(self, period: Nanos, work: _Work) -> None:
+        while True:
+            await work()
+            await asyncio.sleep(period / NANOS_PER_SECOND)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return what ended a group of tasks: its exit code is the process's."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+if __name__ == "__main__":
+    run_child(run)

@@ -84,7 +84,8 @@ class MarketSettings(Section):
         default=True, description="Start the tape again at its end, instead of ending."
     )
     raw: bool = Field(
-        False, description="Send the tape's frames byte for byte, with the times of their recording."
+        default=False,
+        description="Send the tape's frames byte for byte, with the times of their recording.",
     )
     seed: int = Field(1, ge=0, lt=2**63, description="Seed of the model: same seed, same market.")
     rate: int = Field(
@@ -123,8 +124,8 @@ class VenueFaultSettings(Section):
     """
 
     seed: int = Field(1, ge=0, lt=2**63, description="Seed of the faults.")
-    read_share: Share = Field(
-        1.0, description="Requests other than orders and cancels suffer this share of it all."
+    other_share: Share = Field(
+        1.0, description="Requests other than new orders suffer this share of it all."
     )
     request_lost: Share = Field(0.0, description="Requests that vanish before execution.")
     request_delayed: Share = Field(0.0, description="Requests that wait before their window's end.")

@@ -3,7 +3,8 @@
 Each round is one real `genesis run` on a fresh state directory; the figures come from the report it
 writes at its end, so they cover every process and every record of the run.
 
-The specification's budgets, at p99: a message 5 ms, a signal 10 ms, an order 50 ms, the cycle 100 ms.
+The specification's budgets, at p99: a message 5 ms, a signal 10 ms, an order 50 ms, the cycle
+100 ms.
 """
 
 import subprocess

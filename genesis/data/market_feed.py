@@ -188,8 +188,8 @@ class MarketDataFeed:
     def check_silence(self, now: Nanos) -> tuple[list[str], list[str]]:
         """Return the streams that fell silent since the last call, and those that are heard again.
 
-        A stream that never spoke is silent from the second call on, if the calls are
-        `STREAM_SILENCE_MAX` apart: the venue accepts the names of streams it does not have.
+        A stream that never spoke is silent too (the venue accepts names of streams it does not
+        have), so the first call is due when each had `STREAM_SILENCE_MAX` to speak.
         """
         silent = {
             name

@@ -7,7 +7,7 @@ from genesis.units import Amount, text_from_fixed
 
 
 def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
-    """Return equity, PnL, positions and the state of the books. The largest positions come first."""
+    """Return equity, PnL, positions (the largest first) and the state of the books."""
     state = core.ledger.state
     valuation = core.valuation
     held = [

@@ -9,7 +9,8 @@ After an unclean end nothing is traded until the list is read, and the list is r
 fence of its own: a request of the dead executor may still be under way.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.order_ids import OrderIdParts, decode_order_id
@@ -37,6 +38,9 @@ from genesis.engine.teller import Teller
 from genesis.limits import FOREIGN_ORDERS_KEPT, JOURNAL_SLACK, VENUE_CLOCK_ERROR_MAX_MS
 from genesis.units import NANOS_PER_MS, Nanos
 
+_REACH: Final = 3  # each list in vain reaches eight times as far back as the one before,
+_REACH_MAX: Final = 12  # up to eleven years
+
 
 class Adoption:
     """What the journal may lack, since when, and the orders that turned out to be missing."""
@@ -55,7 +59,8 @@ class Adoption:
         self._teller = teller
         self._books = books
         self._rules = rules
-        self._since: Nanos | None = None
+        self._since: dict[str, Nanos] = {}
+        self._lists_in_vain = 0
         self._fence_ms: int | None = None
         self._is_catching_up = False
         self._strangers: set[str] = set()
@@ -69,21 +74,25 @@ class Adoption:
     @property
     def is_wanted(self) -> bool:
         """Tell whether the venue's list of orders is wanted."""
-        return self._since is not None
+        return bool(self._since)
 
     @property
     def questions(self) -> tuple[tuple[str, Nanos], ...]:
-        """Return the symbols whose orders are wanted, each with the time to list them from."""
-        if self._since is None:
+        """Return the symbols whose orders are wanted, each with the time to list them from.
+
+        At a start after an unclean end, that is none before the fence is known.
+        """
+        if self._is_catching_up and self._fence_ms is None:
             return ()
-        return tuple((instrument.symbol, self._since) for instrument in self._catalogue)
+        return tuple(self._since.items())
 
     def begin(self) -> None:
         """Take up, at a start, what the journal says of its own gaps."""
         since = self._ledger.state.incomplete_since
         if since is not None:
             self._is_catching_up = True
-            self._want(since)
+            for instrument in self._catalogue:
+                self._want(instrument.symbol, since)
 
     def wait_ms(self, venue_ms: int) -> int:
         """Return how long the fence still stands at a time read from the venue; 0 behind it.
@@ -117,7 +126,8 @@ class Adoption:
         if self._is_catching_up or client_order_id in self._strangers:
             return []
         self._strangers.add(client_order_id)
-        self._want(report.event_at)
+        for instrument in self._catalogue:
+            self._want(instrument.symbol, report.event_at)
         missed = EntriesMissed(report.event_at, now)
         strategy_id = self._teller.strategy_id(name.strategy_number)
         reason = f"{client_order_id} is not in the journal"
@@ -134,17 +144,20 @@ class Adoption:
             return trade.trade_id in order.booked_trades
         return (trade.symbol, trade.venue_order_id) in self._needless
 
-    def meet_trades(self, trades: Iterable[Fill]) -> None:
+    def meet_trades(self, trades: Sequence[Fill], *, were_orders_listed: bool) -> None:
         """Take trades of the account that are not accounted for.
 
         Where an order of the symbol is in flight they may be its own, and its answer will tell.
         Otherwise they are of a foreign order or of one the journal lacks: the list of orders tells.
+        An order may have rested long before it traded, so each list in vain reaches further back.
         """
+        self._lists_in_vain = self._lists_in_vain + were_orders_listed if trades else 0
+        slack = JOURNAL_SLACK << min(_REACH * self._lists_in_vain, _REACH_MAX)
         live = self._ledger.state.live_orders.values()
         in_flight = {order.intent.symbol for order in live if not order.venue_order_id}
         for trade in trades:
             if trade.symbol not in in_flight:
-                self._want(trade.traded_at)
+                self._want(trade.symbol, trade.traded_at, slack)
 
     def adopt(self, orders: Sequence[ExecutionReport], now: Nanos) -> list[Effect]:
         """Take in what the venue's list of orders has and the journal lacks, in order of names."""
@@ -162,14 +175,14 @@ class Adoption:
             effects += self._take_in(name, missing[name], now)
         if self._ledger.state.incomplete_since is not None:
             effects.append(self._books.record(EntriesCompleted(now)))
-        self._since = None
+        self._since.clear()
         self._is_catching_up = False
         self._strangers.clear()
         return effects
 
-    def _want(self, since: Nanos) -> None:
-        since = max(0, since - JOURNAL_SLACK)
-        self._since = since if self._since is None else min(self._since, since)
+    def _want(self, symbol: str, since: Nanos, slack: Nanos = JOURNAL_SLACK) -> None:
+        since = max(0, since - slack)
+        self._since[symbol] = min(since, self._since.get(symbol, since))
 
     def _own_name(self, client_order_id: str) -> OrderIdParts | None:
         name = decode_order_id(client_order_id)

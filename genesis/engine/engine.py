@@ -7,8 +7,9 @@ then lets the rest of it leave the process. Encoding and signing run while the c
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
@@ -48,8 +49,10 @@ from genesis.exchange.gateway import (
     UserEvent,
 )
 from genesis.ipc.histogram import HistogramRecorder, Stage
-from genesis.limits import TRAILS_KEPT
-from genesis.units import Nanos
+from genesis.limits import READ_PATIENCE, READ_TRIES, TRAILS_KEPT
+from genesis.units import NANOS_PER_SECOND, Nanos
+
+_T = TypeVar("_T")
 
 _TRADING = (EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED)
 
@@ -382,25 +385,25 @@ class TradingEngine:
                 self._recovered.set()
 
     async def _fetch_view(self, asked: Reconcile) -> VenueView | NoAnswer:
-        venue_ms = await self._gateway.venue_time_ms()
+        venue_ms = await _insist(self._gateway.venue_time_ms)
         if isinstance(venue_ms, NoAnswer):
             return venue_ms
-        open_orders = await self._gateway.open_orders(None)
+        open_orders = await _insist(lambda: self._gateway.open_orders(None))
         if isinstance(open_orders, NoAnswer):
             return open_orders
         orders: list[ExecutionReport] = []
         for symbol, since in asked.orders_from:
-            listed = await self._gateway.orders_since(symbol, since)
+            listed = await _insist(partial(self._gateway.orders_since, symbol, since))
             if isinstance(listed, NoAnswer):
                 return listed
             orders += listed
         trades: list[Fill] = []
         for symbol, from_id in asked.trades_from:
-            made = await self._gateway.trades_since(symbol, from_id)
+            made = await _insist(partial(self._gateway.trades_since, symbol, from_id))
             if isinstance(made, NoAnswer):
                 return made
             trades += made
-        account = await self._gateway.account()
+        account = await _insist(self._gateway.account)
         if isinstance(account, NoAnswer):
             return account
         return VenueView(
@@ -423,6 +426,19 @@ class TradingEngine:
         error = task.exception()
         if error is not None:
             self._failure.set_exception(error)
+
+
+async def _insist(ask: Callable[[], Awaitable[_T | NoAnswer]]) -> _T | NoAnswer:
+    """Put a question again where no answer comes: one lost reply must not spoil a whole view."""
+    for _ in range(READ_TRIES - 1):
+        try:
+            async with asyncio.timeout(READ_PATIENCE / NANOS_PER_SECOND):
+                answer = await ask()
+        except TimeoutError:
+            continue
+        if not isinstance(answer, NoAnswer):
+            return answer
+    return await ask()
 
 
 def _totals(account: Account) -> dict[str, int]:

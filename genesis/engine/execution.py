@@ -260,11 +260,13 @@ class ExecutionCore:
         effects += self.on_trades(view.trades, now)
         for order in orders_to_query(self.ledger, view.open_orders, now):
             self._flow.look_up(order, now)
-        self._adoption.meet_trades(self._cursor.advance(view.trades, self._adoption.is_accounted))
+        self._adoption.meet_trades(
+            self._cursor.advance(view.trades, self._adoption.is_accounted),
+            were_orders_listed=bool(asked.orders_from),
+        )
         wait_ms = self._adoption.wait_ms(view.venue_ms)
-        if self._adoption.is_wanted:
-            rest = RECONCILE_CONFIRM if asked.orders_from else 0
-            self._timers.set(now + max(wait_ms * NANOS_PER_MS, rest), TimerKind.RECONCILE, "")
+        if self._adoption.is_wanted and (wait_ms or not asked.orders_from):
+            self._timers.set(now + wait_ms * NANOS_PER_MS, TimerKind.RECONCILE, "")
         if self._adoption.is_catching_up:
             return self._revalued(effects)
         if not self.ledger.state.opening_balances:
@@ -422,8 +424,7 @@ class ExecutionCore:
             is_settled=not has_moved and is_settled(self.ledger, view.open_orders),
             now=now,
         )
-        if not self.ledger_equal:
-            self._timers.set(now + RECONCILE_CONFIRM, TimerKind.RECONCILE, "")
+        self._timers.set(now + self._watch.next_reading, TimerKind.RECONCILE, "")
         if not is_believed or self.ledger.state.halt_reason:
             return []
         worst = self.differences[0]

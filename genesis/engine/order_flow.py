@@ -231,7 +231,7 @@ class OrderFlow:
                 reason = "not found behind the time fence"
                 return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=None)
             case _:
-                self._resolver.look_again(order, now)
+                self._resolver.look_again(order, venue_ms, now)
                 return []
 
     def on_timer(

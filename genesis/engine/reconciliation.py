@@ -10,7 +10,12 @@ import msgspec
 
 from genesis.domain.orders import ExecutionReport, Fill, OrderState
 from genesis.engine.ledger import Ledger, Order
-from genesis.limits import BALANCE_DIFFERENCE_AGE, RECONCILE_ORDER_AGE
+from genesis.limits import (
+    BALANCE_DIFFERENCE_AGE,
+    RECONCILE_CONFIRM,
+    RECONCILE_ORDER_AGE,
+    RECONCILE_PERIOD,
+)
 from genesis.units import Amount, Nanos
 
 
@@ -77,6 +82,7 @@ class BalanceWatch:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._since: Nanos = 0
+        self._unequal_readings = 0
         self.equal: bool | None = None
         self.differences: tuple[BalanceDifference, ...] = ()
 
@@ -88,7 +94,9 @@ class BalanceWatch:
         differences = balance_differences(self._ledger, balances)
         if not differences:
             self.differences, self.equal = (), True
+            self._unequal_readings = 0
             return False
+        self._unequal_readings += 1
         if not is_settled:
             self.equal = None
             return False
@@ -96,6 +104,17 @@ class BalanceWatch:
             self._since = now
         self.differences, self.equal = differences, False
         return now - self._since >= BALANCE_DIFFERENCE_AGE
+
+    @property
+    def next_reading(self) -> Nanos:
+        """Return how soon to compare again: at once after news, as usual when a difference stays.
+
+        A whole view is costly at the venue, and a halt may stand for hours.
+        """
+        doublings = self._unequal_readings - 1
+        if doublings < 0:
+            return RECONCILE_PERIOD
+        return min(RECONCILE_CONFIRM << doublings, RECONCILE_PERIOD)
 
     def forget(self) -> None:
         """Begin anew: what differed has been accepted."""

@@ -12,7 +12,7 @@ from genesis.engine.ledger import Order
 from genesis.engine.state_machine import can_move
 from genesis.engine.timers import TimerKind, Timers
 from genesis.limits import QUERY_DELAYS
-from genesis.units import Nanos
+from genesis.units import NANOS_PER_MS, Nanos
 
 
 class Resolver:
@@ -42,12 +42,19 @@ class Resolver:
         """Ask the venue about an order at `at`, or earlier where that is planned already."""
         self._timers.set(at, TimerKind.RESOLVE_ORDER, order.intent.client_order_id)
 
-    def look_again(self, order: Order, now: Nanos) -> None:
-        """Ask again after a wait that grows with the questions that settled nothing."""
+    def look_again(self, order: Order, venue_ms: int, now: Nanos) -> None:
+        """Ask again after a wait that grows with the questions that settled nothing.
+
+        It ends with the fence, as seen from the venue's time (0: not known), if that is nearer: the
+        first question behind it is the one that decides.
+        """
         client_order_id = order.intent.client_order_id
         asked = self._asked.get(client_order_id, 0)
         self._asked[client_order_id] = asked + 1
-        self.look(order, now + QUERY_DELAYS[min(asked, len(QUERY_DELAYS) - 1)])
+        wait = QUERY_DELAYS[min(asked, len(QUERY_DELAYS) - 1)]
+        if venue_ms and not self.is_behind_fence(order, venue_ms):
+            wait = min(wait, (self._fence_ms(order) + 1 - venue_ms) * NANOS_PER_MS)
+        self.look(order, now + wait)
 
     def forget(self, client_order_id: str) -> None:
         """Begin with short waits again, should this order ever be asked about again."""
@@ -55,5 +62,7 @@ class Resolver:
 
     def is_behind_fence(self, order: Order, venue_ms: int) -> bool:
         """Tell whether nothing of the order's request can enter the book at this venue time."""
-        fence_ms = order.timestamp_ms + order.receive_window_ms + self._fence_margin_ms
-        return venue_ms > fence_ms
+        return venue_ms > self._fence_ms(order)
+
+    def _fence_ms(self, order: Order) -> int:
+        return order.timestamp_ms + order.receive_window_ms + self._fence_margin_ms

@@ -19,18 +19,18 @@ from genesis.venue.refusals import Refused
 
 _AT_ONCE: Final[tuple[Nanos, ...]] = (0,)
 _NEVER: Final[tuple[Nanos, ...]] = ()
-_TRADING: Final = frozenset({"order.place", "order.cancel", "openOrders.cancelAll"})
+_PLACEMENT: Final = "order.place"
 _THROTTLED_FOR_MS: Final = 300
 
 
 class FaultOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How often each fault happens, as a share of its occasions, and how long delays are at most.
 
-    Requests that trade nothing suffer `read_share` of what orders and cancels suffer.
+    Requests other than new orders suffer `other_share` of what those suffer.
     """
 
     seed: int = 1
-    read_share: float = 1.0
+    other_share: float = 1.0
     request_lost: float = 0.0
     request_delayed: float = 0.0
     request_delay_max: Nanos = 0
@@ -127,7 +127,7 @@ class FaultPlan:
                 is_executed=False, answer=refusals.order_not_found(), reply_delays=_NEVER
             )
         options = self._options
-        scale = 1.0 if method in _TRADING else options.read_share
+        scale = 1.0 if method == _PLACEMENT else options.other_share
         end = self._draw_end(scale, now)
         delay = self._delay(scale * options.request_delayed, options.request_delay_max)
         queue_delay = self._delay(scale * options.queue_delayed, options.queue_delay_max)

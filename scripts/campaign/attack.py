@@ -23,6 +23,7 @@ _ROLE_OF_VICTIM: Final = {
     "worker": "strategy",
     "venue": "venue",
 }
+_PATIENCE: Final = 3  # of the hunt for the others, against that for executors
 _EARLY_SHARE: Final = 0.15  # of the kills hit a process that is still coming up
 _STOP_SHARE: Final = 0.12
 _STOP_S: Final = (0.1, 3.0)
@@ -45,7 +46,11 @@ class Scale:
     query_lag: int
     reply_delay: int
     pause: tuple[float, float]
-    """Between two kills, s."""
+    """How long a process lives before it is killed, s."""
+    fuse_share: float = 0.5
+    """Of the lives that end at a named point, if they get so far."""
+    other_share: float = 0.05
+    """Of the venue's faults that befall requests other than new orders."""
 
     def __post_init__(self) -> None:
         assert self.queue_delay + self.query_lag < self.fence_margin, "what the margin is for"
@@ -54,7 +59,8 @@ class Scale:
         return (
             f"recvWindow {self.recv_window} ms, fence margin {self.fence_margin} ms, reply timeout "
             f"{self.reply_timeout} ms; venue delays up to: request {self.request_delay} ms, queue "
-            f"{self.queue_delay} ms, query lag {self.query_lag} ms, reply {self.reply_delay} ms"
+            f"{self.queue_delay} ms, query lag {self.query_lag} ms, reply {self.reply_delay} ms; "
+            f"{self.other_share:.0%} of the faults befall questions and cancels"
         )
 
 
@@ -90,11 +96,13 @@ UNSCALED: Final = Scale(
     queue_delay=5_000,
     query_lag=4_000,
     reply_delay=4_000,
-    pause=(0.5, 3.5),
+    pause=(12.5, 15.5),
+    fuse_share=0.15,
+    other_share=0.0,
 )
+"""The defaults. Questions are answered: what is measured is how long the protocol itself takes."""
 
 _FAULTS: Final = {
-    "read_share": 0.05,
     "request_lost": 0.05,
     "request_delayed": 0.25,
     "queue_delayed": 0.25,
@@ -164,7 +172,9 @@ def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Ou
 
 def _rage(plan: Attack, state_dir: Path, outcome: Outcome, progress: Callable[[str], None]) -> None:
     fuses = tuple(_ROLE_OF_VICTIM[name] for name in plan.victims if name in _ROLE_OF_VICTIM)
-    told = AttackPlan(seed=plan.seed, fuse_share=0.5, fuses=fuses, control=plan.control)
+    told = AttackPlan(
+        seed=plan.seed, fuse_share=plan.scale.fuse_share, fuses=fuses, control=plan.control
+    )
     with EngineUnderAttack(state_dir, told, _overrides(plan, with_faults=True)) as engine:
         _await(engine, lambda: engine.is_running, _START_S, "it does not start")
         killer = _Killer(plan, engine, outcome)
@@ -259,7 +269,7 @@ class _Killer:
         if "executor" in plan.victims:
             self._hunts.append(_Hunt(("executor",), pause, self._chance))
         if others:
-            slower = (pause[0] * 4, pause[1] * 4)
+            slower = (pause[0] * _PATIENCE, pause[1] * _PATIENCE)
             self._hunts.append(_Hunt(others, slower, self._chance))
         self._blown_seen = len(engine.blown)
         self._stopped: list[tuple[float, Life]] = []
@@ -367,6 +377,7 @@ def _overrides(plan: Attack, *, with_faults: bool) -> list[str]:
         settings |= {f"venue.faults.{name}": share for name, share in _FAULTS.items()}
         settings |= {
             "venue.faults.seed": plan.seed,
+            "venue.faults.other_share": scale.other_share,
             "venue.faults.request_delay_max_ms": scale.request_delay,
             "venue.faults.queue_delay_max_ms": scale.queue_delay,
             "venue.faults.query_lag_max_ms": scale.query_lag,

@@ -17,6 +17,7 @@ from genesis.domain.orders import TERMINAL_STATES, Fill, OrderState, Side
 from genesis.engine.entries import (
     BalanceOpened,
     EntriesMissed,
+    EpochStarted,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -60,7 +61,10 @@ class Audit:
     orders: int = 0
     fills: int = 0
     doubted: list[Nanos] = field(default_factory=list)
-    """From its preparation to its settlement, of each order that was ever in doubt."""
+    """From its preparation to its settlement, of each order that was in doubt; at most one executor
+    died on it."""
+    doubted_long: list[Nanos] = field(default_factory=list)
+    """The same of orders on which several executors died."""
     duplicates: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
@@ -86,7 +90,9 @@ class _JournalView:
         self.ledger = Ledger()
         self._audit = audit
         self._verdicts: Counter[SignalId] = Counter()
-        self._doubted_since: dict[str, Nanos] = {}
+        self._born_in: dict[str, int] = {}
+        self._doubted: set[str] = set()
+        self._epochs = 0
         journal = Journal(path, "full")
         try:
             for entry in journal.read():
@@ -111,6 +117,7 @@ class _JournalView:
                     audit.duplicates.append(f"{intent.client_order_id} was prepared twice")
                 self.prepared[intent.client_order_id] = entry
                 self.state[intent.client_order_id] = OrderState.PREPARED
+                self._born_in[intent.client_order_id] = self._epochs
                 self._verdicts[signal] += entry.attempt == 1
             case SignalRefused(signal=signal):
                 self._verdicts[signal] += 1
@@ -120,6 +127,8 @@ class _JournalView:
                 self.fills.append(fill)
             case BalanceOpened(asset=asset, amount=amount):
                 self.opening[asset] = amount
+            case EpochStarted():
+                self._epochs += 1
             case TradingHalted(reason=reason):
                 audit.differences.append(f"trading was halted: {reason}")
             case EntriesMissed() | TransferBooked():
@@ -132,9 +141,12 @@ class _JournalView:
             self._audit.losses.append(f"{name} was {before.name} and became {move.state.name}")
         self.state[name] = move.state
         if move.state is OrderState.OUTCOME_UNKNOWN:
-            self._doubted_since.setdefault(name, self.prepared[name].at)
-        elif name in self._doubted_since:
-            self._audit.doubted.append(move.at - self._doubted_since.pop(name))
+            self._doubted.add(name)
+        elif name in self._doubted:
+            self._doubted.remove(name)
+            deaths = self._epochs - self._born_in[name]
+            waits = self._audit.doubted_long if deaths > 1 else self._audit.doubted
+            waits.append(move.at - self.prepared[name].at)
 
 
 def audit_books(state_dir: Path) -> Audit:
@@ -233,7 +245,7 @@ def _compare_positions(journal: _JournalView, venue: sqlite3.Connection, audit: 
 
 
 def _compare_balances(journal: _JournalView, venue: sqlite3.Connection, audit: Audit) -> None:
-    """Opening balances and what our fills did to them add up to what the venue says."""
+    """Hold opening balances, and what our fills did to them, against the balances of the venue."""
     changes = journal.ledger.state.balance_changes
     ours = {
         asset: journal.opening.get(asset, 0) + changes.get(asset, 0)

@@ -25,7 +25,7 @@ from genesis.exchange.gateway import (
     SubmitOutcome,
     Unknown,
 )
-from genesis.limits import READ_TIMEOUT
+from genesis.limits import READ_PATIENCE, READ_TIMEOUT, READ_TRIES
 from genesis.units import Amount, Nanos
 from scripts.simulation.clocks import EngineClockModel
 from scripts.simulation.faults import SECOND, Faults, draw, happens
@@ -147,7 +147,7 @@ class Questions:
             for symbol, from_id in asked.trades_from
         ]
         steps.append(venue.balances_at)
-        parts: list[_Part] = [venue_ms]
+        parts: list[_Part] = []
 
         def proceed(part: _Part) -> None:
             if isinstance(part, NoAnswer):
@@ -155,13 +155,25 @@ class Questions:
                 return
             parts.append(part)
             if len(parts) <= len(steps):
-                self._read(steps[len(parts) - 1], proceed)
+                self._insist(steps[len(parts) - 1], proceed, READ_TRIES)
                 return
             view = _assemble(parts, len(asked.orders_from))
             self._enact(self._core.on_venue_view(view, asked, self._clock.now()))
 
-        parts.clear()
         proceed(venue_ms)
+
+    def _insist(
+        self, show: Callable[[Nanos], _T], then: Callable[[_T | NoAnswer], None], tries: int
+    ) -> None:
+        """Put a question again where no answer comes."""
+
+        def take(answer: _T | NoAnswer) -> None:
+            if isinstance(answer, NoAnswer) and tries > 1:
+                self._insist(show, then, tries - 1)
+            else:
+                then(answer)
+
+        self._read(show, take, READ_PATIENCE if tries > 1 else READ_TIMEOUT)
 
     def _cancel(self, name: str, then: Callable[[CancelOutcome], None]) -> None:
         def arrive(reply: Callable[[CancelOutcome], None]) -> None:
@@ -194,7 +206,12 @@ class Questions:
             then=then,
         )
 
-    def _read(self, show: Callable[[Nanos], _T], then: Callable[[_T | NoAnswer], None]) -> None:
+    def _read(
+        self,
+        show: Callable[[Nanos], _T],
+        then: Callable[[_T | NoAnswer], None],
+        timeout: Nanos = REPLY_TIMEOUT,
+    ) -> None:
         """Send a signed read; what it shows may lag behind the matching engine."""
         timestamp_ms = self._line.estimate.now_ms()
 
@@ -215,7 +232,7 @@ class Questions:
             arrive,
             lost=lost,
             unsent=NoAnswer("not connected"),
-            timeout=READ_TIMEOUT,
+            timeout=timeout,
             then=then,
         )
 

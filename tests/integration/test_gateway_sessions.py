@@ -8,7 +8,14 @@ from websockets.asyncio.server import ServerConnection
 from genesis.domain.orders import ExecutionReport
 from genesis.errors import VenueRejected, VenueUnreachable
 from genesis.exchange.binance.signing import make_signer
-from genesis.exchange.gateway import Accepted, BalanceUpdate, NotSent, StreamGap, UserEvent
+from genesis.exchange.gateway import (
+    Accepted,
+    BalanceUpdate,
+    NotSent,
+    StreamGap,
+    TransferReported,
+    UserEvent,
+)
 from genesis.units import NANOS_PER_MS
 from tests.support.exchange_builders import (
     API_KEY,
@@ -75,14 +82,18 @@ async def test_the_venue_clock_is_measured_before_the_first_stamp() -> None:
 
 
 async def test_user_events_are_handed_out_in_order() -> None:
-    """Reports and balances come as the venue sent them, notices about nothing are left out."""
+    """Reports, transfers and balances come as the venue sent them."""
     log = EventLog()
     async with ScriptedVenue() as venue, gateway_to(venue.url, log=log):
         await venue.push(report_event())
         await venue.push({"e": "balanceUpdate", "E": 1, "a": "BTC", "d": "1.0", "T": 1})
         await venue.push(POSITION)
         await log.first(BalanceUpdate)
-    assert [type(event) for event in log.events] == [ExecutionReport, BalanceUpdate]
+    assert [type(event) for event in log.events] == [
+        ExecutionReport,
+        TransferReported,
+        BalanceUpdate,
+    ]
 
 
 async def test_a_lost_session_comes_back_subscribed() -> None:

@@ -11,8 +11,19 @@ from genesis.status import StatusDocument
 from tests.support.engine_program import LiveProgram, all_run, process_of
 from tests.support.tape import ABSENT, FOLDER
 
-# Mean reversion on every quote of a fast tape: it trades within a second of its start.
-QUICK = ("market.speed=10", "strategies.count=40", "risk.orders_per_second=50")
+# Strategies that lean with any book and hold for a second: they trade as soon as they run.
+EAGER = {
+    "smoothing": 1,
+    "entry_imbalance": 0.05,
+    "exit_imbalance": 0.0,
+    "cooldown_s": 1,
+    "hold_max_s": 1,
+}
+ROSTER = [
+    {"strategy_id": f"eager-{row}", "kind": "book_imbalance", "symbol": symbol, "parameters": EAGER}
+    for row, symbol in enumerate(("BTCUSDT", "ETHUSDT") * 6)
+]
+QUICK = (f"strategies.roster={json.dumps(ROSTER)}", "risk.orders_per_second=100")
 
 
 @pytest.fixture
@@ -29,9 +40,14 @@ def report_of(path: Path) -> dict[str, object]:
     return report
 
 
-def trades_again(after: StatusDocument, name: str) -> bool:
-    """Tell whether a killed process has a successor and fills go on."""
-    return all_run(after) and process_of(after, name).restarts > 0
+def kill(status: StatusDocument, *names: str) -> None:
+    for name in names:
+        os.kill(process_of(status, name).pid, signal.SIGKILL)
+
+
+def are_back(status: StatusDocument, *names: str) -> bool:
+    """Tell whether everything runs and each of the killed has a successor."""
+    return all_run(status) and all(process_of(status, name).restarts for name in names)
 
 
 def test_the_loop_trades_and_survives_the_death_of_each_child(tape: str, tmp_path: Path) -> None:
@@ -40,11 +56,11 @@ def test_the_loop_trades_and_survives_the_death_of_each_child(tape: str, tmp_pat
     with LiveProgram(tmp_path / "state", report_path, tape, *QUICK) as engine:
         engine.wait_until_running()
         engine.wait_for(lambda status: status.fills >= 3)
-        for name in ("worker-0", "feed", "executor"):
-            status = engine.wait_for(all_run)
-            os.kill(process_of(status, name).pid, signal.SIGKILL)
-            engine.wait_for(lambda status, name=name: trades_again(status, name))  # type: ignore[misc]
-        before = engine.wait_for(all_run).fills
+        kill(engine.wait_for(all_run), "worker-0", "feed")
+        status = engine.wait_for(lambda status: are_back(status, "worker-0", "feed"))
+        kill(status, "executor")
+        status = engine.wait_for(lambda status: are_back(status, "executor"))
+        before = status.fills
         engine.wait_for(lambda status: status.fills > before)
         assert engine.stop() == 0
 

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from genesis.clock import EngineClock
 from genesis.domain.orders import OrderReport, OrderState, ReportKind
+from genesis.engine import engine as engine_module
 from genesis.engine.engine import TradingEngine
 from genesis.engine.entries import Entry, OrderMoved, OrderPrepared
 from genesis.engine.execution import ExecutionCore
@@ -17,6 +18,7 @@ from genesis.engine.state_machine import EngineState, IllegalMove
 from genesis.errors import StorageError
 from genesis.exchange.gateway import (
     Accepted,
+    Account,
     Balance,
     BalanceUpdate,
     Found,
@@ -431,3 +433,38 @@ async def test_a_snapshot_holds_what_was_committed(bench: Bench) -> None:
     bench.disk.finish()
     await saving
     bench.disk.is_slow = False
+
+
+async def test_one_lost_reply_does_not_spoil_a_view(bench: Bench) -> None:
+    """A reading is put again; only what stays unanswered puts the comparison off."""
+    answers: list[Account | NoAnswer] = [NoAnswer("timeout"), NoAnswer("timeout")]
+    whole = bench.gateway.account
+
+    async def account() -> Account | NoAnswer:
+        return answers.pop() if answers else await whole()
+
+    bench.gateway.account = account  # type: ignore[method-assign]
+    with capture_logs() as lines:
+        await bench.engine.compare()
+    assert lines == []
+    assert bench.core.ledger_equal is True
+
+
+async def test_a_reading_that_hangs_is_put_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway waits as long as the venue may take; the engine asks anew before that."""
+    monkeypatch.setattr(engine_module, "READ_PATIENCE", 1)
+    whole = bench.gateway.account
+    hung = asyncio.Event()
+
+    async def account() -> Account | NoAnswer:
+        if hung.is_set():
+            return await whole()
+        hung.set()
+        never: asyncio.Future[Account] = asyncio.get_running_loop().create_future()
+        return await never
+
+    bench.gateway.account = account  # type: ignore[method-assign]
+    await bench.engine.compare()
+    assert bench.core.ledger_equal is True

@@ -81,7 +81,7 @@ def test_a_flat_position_has_no_average_price() -> None:
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=30), st.integers(0, 2**32))
 def test_profit_of_a_closed_position_is_exact(quantities: list[int], seed: int) -> None:
     """Sold out in whatever slices, realized PnL is proceeds less payments, to the last unit."""
-    chance = random.Random(seed)  # noqa: S311, a test's dice
+    chance = random.Random(seed)
     position = Position()
     flow = 0
     for trade_id, quantity in enumerate(quantities):

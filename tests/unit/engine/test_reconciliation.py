@@ -58,10 +58,14 @@ def test_a_difference_while_an_order_is_in_doubt_says_nothing(desk: Desk) -> Non
     assert desk.core.ledger_equal is None
 
 
-def test_a_difference_is_looked_at_again_soon(desk: Desk) -> None:
-    """Two seconds later, not at the next round."""
-    desk.view(MINUS_ONE)
-    assert len(reconciles(desk.tick(NOW + 2 * SECOND))) == 1
+def test_a_difference_is_looked_at_again_soon_and_then_less_often(desk: Desk) -> None:
+    """Two seconds later, not at the next round; one that stays costs no more than a round."""
+    now = NOW
+    for wait in (2, 4, 8, 16, 30, 30):
+        desk.view(MINUS_ONE, now=now)
+        now += wait * SECOND
+        assert reconciles(desk.tick(now - 1)) == []
+        assert len(reconciles(desk.tick(now))) == 1
 
 
 def test_a_comparison_that_a_fill_raced_counts_for_nothing(desk: Desk) -> None:

@@ -205,7 +205,7 @@ def test_an_entry_reserves_its_limit_price_or_the_reference() -> None:
 def test_risk_is_total(
     seen: RiskFacts, side: Side, order_type: OrderType, quantity: int, price: int
 ) -> None:
-    """Any input has a verdict, and what is approved satisfies the venue's filters and the limits."""
+    """Any input has a verdict; what is approved satisfies the venue's filters and the limits."""
     wanted = intent(side=side, quantity=quantity, order_type=order_type, limit_price=price)
     verdict = judge(wanted, seen, LIMITS, NOW)
     if isinstance(verdict, ApprovedOrder):

@@ -10,7 +10,7 @@ from genesis.clock import EngineClock
 from genesis.domain.orders import ExecutionReport
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
-from genesis.exchange.gateway import BalanceUpdate
+from genesis.exchange.gateway import BalanceUpdate, TransferReported
 from genesis.exchange.request_connection import RequestConnection
 from genesis.limits import REQUESTS_IN_FLIGHT_MAX
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
@@ -47,7 +47,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.wire = Wire()
-        self.events: list[ExecutionReport | BalanceUpdate] = []
+        self.events: list[ExecutionReport | BalanceUpdate | TransferReported] = []
         self.unreadable: list[str] = []
         self.counters = SessionCounters()
         self.session = WsSession(

@@ -7,9 +7,9 @@ from scripts.simulation.faults import SECOND, Faults
 from scripts.simulation.process import Injury
 from scripts.simulation.world import Plan, World
 
-SEEDS = 200
+SEEDS = 150
 CONTROL_SEEDS = 100
-SCENARIO_SEED = 3
+SCENARIO_SEED = 9
 SCENARIO_TIME = 20 * SECOND
 
 

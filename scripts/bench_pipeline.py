@@ -7,24 +7,42 @@ The specification's budgets, at p99: a message 5 ms, a signal 10 ms, an order 50
 100 ms.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from genesis.engine.engine_report import EngineReport
+from genesis.venue.listing import LISTINGS
 from scripts.bench_form import BenchForm, Samples
 
 _STOP_GRACE_SECONDS: Final = 60
+# Quick to warm up, so that a short run trades; each makes a round trip in about half a minute.
+_PACE: Final = {"cooldown_s": 15, "hold_max_s": 10}
+_BRISK: Final[dict[str, dict[str, float]]] = {
+    "ema_cross": {"sample_ms": 50, "fast_period": 2, "slow_period": 5, "margin_bps": 0},
+    "momentum_breakout": {
+        "sample_ms": 50,
+        "entry_period": 5,
+        "exit_period": 3,
+        "atr_period": 5,
+    },
+    "mean_reversion": {"sample_ms": 50, "band_period": 5, "band_width": 1, "rsi_period": 5},
+    "book_imbalance": {"smoothing": 3, "entry_imbalance": 0.2, "exit_imbalance": 0},
+}
+_TAPE_SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
+_MODEL_INSTRUMENTS: Final = 20
 _PERCENTILES: Final = ("p50_us", "p99_us", "p999_us")
 
 # stages whose p99, added up, is held against a budget (µs)
 _BUDGETS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "message": (("socket_to_published",), 5_000),
-    "signal": (("published_to_read", "callback"), 10_000),
+    "signal": (("callback", "read_to_signal"), 10_000),
     "order": (("signal_to_executor", "executor_to_durable", "durable_to_sent"), 50_000),
     "cycle": (("cycle",), 100_000),
 }
@@ -48,7 +66,9 @@ def main() -> int:
             overrides={
                 "market.rate": arguments.rate,
                 "market.seed": arguments.seed,
-                "strategies.count": arguments.strategies,
+                "strategies.roster": json.dumps(
+                    brisk_roster(arguments.strategies, symbols_of(arguments.market))
+                ),
                 "strategies.workers": arguments.workers,
                 "orders.durability": arguments.durability,
             },
@@ -56,10 +76,26 @@ def main() -> int:
         for _ in range(arguments.rounds)
     ]
     add_figures(form, reports)
-    if arguments.market == "model":
-        kept = Samples(tuple(r.messages_per_second / arguments.rate for r in reports), "x")
-        form.at_least("rate kept", kept, 0.9)
     return form.finish()
+
+
+def symbols_of(market: str) -> tuple[str, ...]:
+    """Return the instruments that a market has."""
+    return tuple(LISTINGS)[:_MODEL_INSTRUMENTS] if market == "model" else _TAPE_SYMBOLS
+
+
+def brisk_roster(count: int, symbols: Sequence[str]) -> list[dict[str, object]]:
+    """Return a roster of the real kinds, dealt over the instruments, that trades soon."""
+    kinds = list(_BRISK)
+    return [
+        {
+            "strategy_id": f"{kinds[row % len(kinds)]}-{row}",
+            "kind": kinds[row % len(kinds)],
+            "symbol": symbols[row // len(kinds) % len(symbols)],
+            "parameters": {**_PACE, **_BRISK[kinds[row % len(kinds)]]},
+        }
+        for row in range(count)
+    ]
 
 
 def run_engine_once(seconds: int, market: str, overrides: dict[str, object]) -> EngineReport:
@@ -100,13 +136,18 @@ def add_figures(form: BenchForm, reports: list[EngineReport]) -> None:
         form.add_figure(f"{process.name} memory", _samples(memory, "MiB"))
     form.at_least("orders", _samples([r.orders for r in reports], ""), 1)
     form.at_least("fills", _samples([r.fills for r in reports], ""), 1)
+    # The market is quiet and busy by turns, so what was sent is counted, not what was asked for.
+    kept = [
+        int(r.children["feed"]["frames"]) / int(r.children["venue"]["frames_sent"]) for r in reports
+    ]
+    form.at_least("frames received of those sent", _samples(kept, "x"), 0.99)
     form.at_most("records lost or torn", _samples([r.lost + r.torn for r in reports], ""), 0)
     form.at_least("ledger equal", _samples([r.ledger_equal is True for r in reports], ""), 1)
     for name, (stages, budget_us) in _BUDGETS.items():
         spent = [
             sum(r.latency[stage].p99_us for stage in stages if stage in r.latency) for r in reports
         ]
-        form.at_most(f"{name} p99", _samples(spent, "us"), budget_us)
+        form.at_most(f"{name}, p99 of its stages", _samples(spent, "us"), budget_us)
 
 
 def _samples(values: list[float], unit: str) -> Samples:

@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from genesis.units import NANOS_PER_SECOND, Nanos
 from scripts.bench_form import BenchForm, Progress, Samples
 from scripts.campaign.attack import SCALED, UNSCALED, VICTIMS, WIDER, Attack, Outcome, Scale, attack
 from scripts.campaign.plan import CONTROLS
@@ -134,11 +133,11 @@ def _add_figures(form: BenchForm, by_scale: dict[str, list[Outcome]]) -> None:
     slow = [wait for outcome in outcomes for wait in outcome.slow_recoveries]
     _add_waits(form, "recovery, venue silent or others down", slow)
     for name, listed in by_scale.items():
-        audits = [outcome.audit for outcome in listed]
-        waits = [wait for audit in audits for wait in audit.doubted]
-        _add_waits(form, f"order in doubt, {name} fence", _seconds(waits))
-        waits = [wait for audit in audits for wait in audit.doubted_long]
-        _add_waits(form, f"order in doubt, {name}, several kills", _seconds(waits))
+        for kind, waits in (
+            ("", [wait for outcome in listed for wait in outcome.quick_doubts]),
+            (", cut off or killed again", [w for outcome in listed for w in outcome.slow_doubts]),
+        ):
+            _add_waits(form, f"order in doubt, {name} fence{kind}", waits)
 
 
 def _demand(form: BenchForm, by_scale: dict[str, list[Outcome]], kills: int) -> None:
@@ -152,7 +151,7 @@ def _demand(form: BenchForm, by_scale: dict[str, list[Outcome]], kills: int) -> 
     _add_waits(form, "recovery", quick)
     if quick:
         form.at_most("recovery, 99 of 100", _one(_share(quick, 0.99), "s"), RECOVERY_P99_S)
-    doubted = _seconds(wait for o in by_scale["unscaled"] for wait in o.audit.doubted)
+    doubted = [wait for outcome in by_scale["unscaled"] for wait in outcome.quick_doubts]
     if doubted:
         form.at_most(
             "order in doubt, unscaled, 99 of 100", _one(_share(doubted, 0.99), "s"), DOUBT_P99_S
@@ -164,10 +163,6 @@ def _add_waits(form: BenchForm, name: str, waits: Sequence[float]) -> None:
         form.add_figure(f"{name}: count", _one(len(waits), ""))
         for share in (0.5, 0.99, 1.0):
             form.add_figure(f"{name}: p{100 * share:g}", _one(_share(waits, share), "s"))
-
-
-def _seconds(waits: Iterable[Nanos]) -> list[float]:
-    return [wait / NANOS_PER_SECOND for wait in waits]
 
 
 def _share(waits: Sequence[float], share: float) -> float:

@@ -159,8 +159,16 @@ class Adoption:
             if trade.symbol not in in_flight:
                 self._want(trade.symbol, trade.traded_at, slack)
 
-    def adopt(self, orders: Sequence[ExecutionReport], now: Nanos) -> list[Effect]:
-        """Take in what the venue's list of orders has and the journal lacks, in order of names."""
+    def adopt(
+        self,
+        orders: Sequence[ExecutionReport],
+        asked: Sequence[tuple[str, Nanos]],
+        now: Nanos,
+    ) -> list[Effect]:
+        """Take in what the venue's lists of orders have and the journal lacks, in order of names.
+
+        `asked` are the questions that the lists answer.
+        """
         missing: dict[OrderIdParts, ExecutionReport] = {}
         effects: list[Effect] = []
         for report in orders:
@@ -173,12 +181,18 @@ class Adoption:
                 self._note_needless(report)  # settled so long ago that it is forgotten
         for name in sorted(missing, key=_place):
             effects += self._take_in(name, missing[name], now)
-        if self._ledger.state.incomplete_since is not None:
-            effects.append(self._books.record(EntriesCompleted(now)))
-        self._since.clear()
+        for symbol, since in asked:
+            if self._since.get(symbol) == since:
+                del self._since[symbol]
+        return effects if self._since else effects + self._complete(now)
+
+    def _complete(self, now: Nanos) -> list[Effect]:
+        """Take note that the journal lacks nothing any more."""
         self._is_catching_up = False
         self._strangers.clear()
-        return effects
+        if self._ledger.state.incomplete_since is None:
+            return []
+        return [self._books.record(EntriesCompleted(now))]
 
     def _want(self, symbol: str, since: Nanos, slack: Nanos = JOURNAL_SLACK) -> None:
         since = max(0, since - slack)

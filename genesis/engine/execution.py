@@ -396,7 +396,7 @@ class ExecutionCore:
             effects += self._flow.on_execution_report(report, now)
         if not asked.orders_from or self._adoption.wait_ms(view.venue_ms):
             return effects
-        effects += self._adoption.adopt(view.orders, now)
+        effects += self._adoption.adopt(view.orders, asked.orders_from, now)
         for report in view.orders:
             order = self.ledger.find_order(report.client_order_id)
             if order is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from genesis.units import NANOS_PER_SECOND
 from scripts.campaign.audit import Audit, audit_books
 from scripts.campaign.engine_under_attack import DISTURBANCES, EngineUnderAttack, Life, LogLine
 from scripts.campaign.fuses import BlownFuse
@@ -32,6 +33,7 @@ _START_S: Final = 60.0
 _CALM_S: Final = 60.0
 _END_S: Final = 60.0
 _CALM_FILLS: Final = 5
+_NEAR_FENCE_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,11 @@ class Scale:
 
     def __post_init__(self) -> None:
         assert self.queue_delay + self.query_lag < self.fence_margin, "what the margin is for"
+
+    @property
+    def fence_s(self) -> float:
+        """How long an order may stay in doubt by the protocol alone, s."""
+        return (self.recv_window + self.fence_margin) / 1_000
 
     def __str__(self) -> str:
         return (
@@ -145,6 +152,11 @@ class Outcome:
     """From a kill of the executor to its successor's readiness where all else was well, s."""
     slow_recoveries: list[float] = field(default_factory=list)
     """The same where the venue kept silent, or another process was down meanwhile, s."""
+    quick_doubts: list[float] = field(default_factory=list)
+    """From an order's preparation to its settlement, for orders that were in doubt, one executor at
+    most died on, and the venue could be reached at when their fence was over, s."""
+    slow_doubts: list[float] = field(default_factory=list)
+    """The same of all other orders that were in doubt, s."""
     audit: Audit = field(default_factory=Audit)
     failures: list[str] = field(default_factory=list)
 
@@ -161,16 +173,27 @@ class _Failed(Exception):
 def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Outcome:
     """Carry an attack out on a fresh state directory, and audit what is left."""
     outcome = Outcome()
+    unreachable: list[float] = []
     try:
-        _rage(plan, state_dir, outcome, progress)
+        unreachable = _rage(plan, state_dir, outcome, progress)
         _calm(plan, state_dir)
     except _Failed as failure:
         outcome.failures.append(str(failure))
     outcome.audit = audit_books(state_dir)
+    for doubt in outcome.audit.doubts:
+        decided_s = doubt.began_at / NANOS_PER_SECOND + plan.scale.fence_s - _NEAR_FENCE_S
+        ended_s = doubt.ended_at / NANOS_PER_SECOND
+        was_cut = any(decided_s <= at <= ended_s for at in unreachable)
+        is_quick = doubt.deaths <= 1 and not was_cut
+        waits = outcome.quick_doubts if is_quick else outcome.slow_doubts
+        waits.append((doubt.ended_at - doubt.began_at) / NANOS_PER_SECOND)
     return outcome
 
 
-def _rage(plan: Attack, state_dir: Path, outcome: Outcome, progress: Callable[[str], None]) -> None:
+def _rage(
+    plan: Attack, state_dir: Path, outcome: Outcome, progress: Callable[[str], None]
+) -> list[float]:
+    """Kill until there were enough; return when the executor's connection ended, s since 1970."""
     fuses = tuple(_ROLE_OF_VICTIM[name] for name in plan.victims if name in _ROLE_OF_VICTIM)
     told = AttackPlan(
         seed=plan.seed, fuse_share=plan.scale.fuse_share, fuses=fuses, control=plan.control
@@ -187,6 +210,7 @@ def _rage(plan: Attack, state_dir: Path, outcome: Outcome, progress: Callable[[s
         killer.let_go()
         _end(engine)
         killer.count_recoveries(engine.log)
+        return [line.seconds for line in engine.log if line.event == "connection_ended"]
 
 
 def _calm(plan: Attack, state_dir: Path) -> None:

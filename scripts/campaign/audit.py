@@ -53,6 +53,17 @@ class VenueRow(NamedTuple):
     executed_quantity: int
 
 
+class Doubt(NamedTuple):
+    """One order that was in doubt, from its preparation to its settlement.
+
+    `deaths` counts the executors that died meanwhile.
+    """
+
+    began_at: Nanos
+    ended_at: Nanos
+    deaths: int
+
+
 @dataclass
 class Audit:
     """What was found. `duplicates`, `losses` and `differences` must be empty."""
@@ -60,11 +71,7 @@ class Audit:
     signals: int = 0
     orders: int = 0
     fills: int = 0
-    doubted: list[Nanos] = field(default_factory=list)
-    """From its preparation to its settlement, of each order that was in doubt; at most one executor
-    died on it."""
-    doubted_long: list[Nanos] = field(default_factory=list)
-    """The same of orders on which several executors died."""
+    doubts: list[Doubt] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
@@ -145,8 +152,7 @@ class _JournalView:
         elif name in self._doubted:
             self._doubted.remove(name)
             deaths = self._epochs - self._born_in[name]
-            waits = self._audit.doubted_long if deaths > 1 else self._audit.doubted
-            waits.append(move.at - self.prepared[name].at)
+            self._audit.doubts.append(Doubt(self.prepared[name].at, move.at, deaths))
 
 
 def audit_books(state_dir: Path) -> Audit:

@@ -47,6 +47,7 @@ def test_after_the_machine_died_nothing_is_traded_before_the_fence(desk: Desk) -
     first = reconcile(reborn)
     reborn.view({"USDT": CAPITAL}, asked=first)
     assert reborn.state.name == "RECOVERING"
+    assert first.orders_from == ()
     assert reborn.tick(NOW + WAIT - 1).effects == []
     asked = reconcile(reborn.tick(NOW + WAIT))
     assert asked.orders_from == (("BTCUSDT", NOW - DAY), ("ETHUSDT", NOW - DAY))
@@ -90,7 +91,7 @@ def test_a_crash_while_catching_up_begins_again(desk: Desk) -> None:
 
 def test_a_list_read_before_the_fence_is_read_again(desk: Desk) -> None:
     """It may lack an order that was still under way."""
-    reborn = after_power_cut(desk)
+    reborn = after_power_cut(desk).view({"USDT": CAPITAL})
     asked = reborn.core.compare_now(NOW)
     assert asked.orders_from
     reborn.view({"USDT": CAPITAL}, asked=asked, orders=[stranger()])
@@ -167,6 +168,29 @@ def test_an_unknown_trade_has_the_orders_listed(desk: Desk) -> None:
     desk.view({"USDT": CAPITAL}, [trade], asked=asked, orders=[stranger()])
     desk.take(desk.core.on_trades([trade], NOW))
     assert desk.core.ledger.position("ema_cross-1", "BTCUSDT").quantity == 2 * LOT
+
+
+def test_an_order_that_rested_long_is_looked_for_further_back(desk: Desk) -> None:
+    """Lists name orders by when they were made; the next is asked for in the next round."""
+    desk.judge(quantity=LOT).answer(filled())
+    trade = fill(5, client_order_id="", venue_order_id=300)
+    desk.view({"USDT": CAPITAL}, [trade])
+    asked = reconcile(desk.tick(NOW))
+    assert asked.orders_from == (("BTCUSDT", NOW - DAY),)
+    desk.view({"USDT": CAPITAL}, [trade], asked=asked)
+    assert desk.tick(NOW + SECOND).effects == [], "one list a round is enough"
+    assert desk.core.compare_now(NOW).orders_from == (("BTCUSDT", NOW - 8 * DAY),)
+
+
+def test_a_list_of_one_symbol_completes_no_other(desk: Desk) -> None:
+    """What was missed while it was read is asked for again."""
+    desk.judge(quantity=LOT).answer(filled())
+    desk.view({"USDT": CAPITAL}, [fill(5, client_order_id="", venue_order_id=77)])
+    asked = desk.core.compare_now(NOW)
+    desk.take(desk.core.on_execution_report(stranger(), NOW - SECOND))
+    desk.view({"USDT": CAPITAL}, asked=asked)
+    assert desk.core.ledger.state.incomplete_since is not None
+    assert {symbol for symbol, _ in desk.core.compare_now(NOW).orders_from} >= {"ETHUSDT"}
 
 
 def test_an_external_trade_is_looked_into_once(desk: Desk) -> None:

@@ -77,6 +77,7 @@ async def test_market_reaches_ring_and_tables(tmp_path: Path) -> None:
         (bar,) = await scene.feed.take(Bar)
         quotes = await scene.feed.take(Quote, 2)
         (tick,) = await scene.feed.take(TradeTick)
+        await scene.feed.until_counted(Counter.BOOK_RESYNCS)
 
         top = scene.feed.depths.get(0)
         assert top is not None

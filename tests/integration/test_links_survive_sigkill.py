@@ -6,6 +6,7 @@ from scripts.kill_links import ring_specs, run_ring_campaign, run_table_campaign
 
 KILLS = 8
 SEED = 20
+CONTROL_TRIES = 40
 
 
 def test_a_refusing_ring_loses_nothing() -> None:
@@ -26,10 +27,16 @@ def test_an_overwriting_ring_counts_every_gap() -> None:
 
 
 def test_a_writer_that_publishes_too_early_is_found_out() -> None:
-    """The control: a ring whose cursor moves before its record does not pass for a right one."""
+    """The control: a ring whose cursor moves before its record does not pass for a right one.
+
+    A reader must look in just the wrong moment, so one kill may not be enough.
+    """
     spec = ring_specs()["refusing ring"]
-    verdict = run_ring_campaign(spec, 1, random.Random(SEED), writer="publish_early")
-    assert verdict.violations
+    verdicts = (
+        run_ring_campaign(spec, 1, random.Random(seed), writer="publish_early")
+        for seed in range(CONTROL_TRIES)
+    )
+    assert any(verdict.violations for verdict in verdicts)
 
 
 def test_a_table_row_is_never_torn() -> None:

@@ -7,7 +7,6 @@ The specification's budgets, at p99: a message 5 ms, a signal 10 ms, an order 50
 100 ms.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -63,12 +62,10 @@ def main() -> int:
         run_engine_once(
             seconds=arguments.seconds,
             market=arguments.market,
+            roster=brisk_roster(arguments.strategies, symbols_of(arguments.market)),
             overrides={
                 "market.rate": arguments.rate,
                 "market.seed": arguments.seed,
-                "strategies.roster": json.dumps(
-                    brisk_roster(arguments.strategies, symbols_of(arguments.market))
-                ),
                 "strategies.workers": arguments.workers,
                 "orders.durability": arguments.durability,
             },
@@ -84,26 +81,33 @@ def symbols_of(market: str) -> tuple[str, ...]:
     return tuple(LISTINGS)[:_MODEL_INSTRUMENTS] if market == "model" else _TAPE_SYMBOLS
 
 
-def brisk_roster(count: int, symbols: Sequence[str]) -> list[dict[str, object]]:
-    """Return a roster of the real kinds, dealt over the instruments, that trades soon."""
+def brisk_roster(count: int, symbols: Sequence[str]) -> str:
+    """Return, as TOML, a roster of the real kinds, dealt over the instruments, that trades soon."""
     kinds = list(_BRISK)
-    return [
-        {
-            "strategy_id": f"{kinds[row % len(kinds)]}-{row}",
-            "kind": kinds[row % len(kinds)],
-            "symbol": symbols[row // len(kinds) % len(symbols)],
-            "parameters": {**_PACE, **_BRISK[kinds[row % len(kinds)]]},
-        }
-        for row in range(count)
-    ]
+    tables = []
+    for row in range(count):
+        kind = kinds[row % len(kinds)]
+        parameters = {**_PACE, **_BRISK[kind]}
+        values = ", ".join(f"{name} = {value}" for name, value in parameters.items())
+        tables.append(
+            "[[strategies.roster]]\n"
+            f'strategy_id = "{kind}-{row}"\n'
+            f'kind = "{kind}"\n'
+            f'symbol = "{symbols[row // len(kinds) % len(symbols)]}"\n'
+            f"parameters = {{{values}}}\n"
+        )
+    return "".join(tables)
 
 
-def run_engine_once(seconds: int, market: str, overrides: dict[str, object]) -> EngineReport:
+def run_engine_once(
+    seconds: int, market: str, roster: str, overrides: dict[str, object]
+) -> EngineReport:
     """Run the engine for a while on a state directory of its own, and return its report."""
     with tempfile.TemporaryDirectory(prefix="genesis-bench-") as directory:
-        report = Path(directory) / "report.json"
+        report, config = Path(directory) / "report.json", Path(directory) / "genesis.toml"
+        config.write_text(roster)
         command = [
-            *(sys.executable, "-m", "genesis", "run"),
+            *(sys.executable, "-m", "genesis", "run", "--config", str(config)),
             *("--state", f"{directory}/state", "--market", market),
             *("--for", f"{seconds}s", "--report", str(report)),
         ]

@@ -34,17 +34,15 @@ class DispatchBench:
 
     def genesis(self, moving: float) -> float:
         """Return our microseconds per quote."""
-        return self._compared(Path(sys.executable), "scripts.dispatch_genesis", moving)
+        return self._compared(Path(sys.executable), "scripts.dispatch.ours", moving)
 
     def nautilus(self, moving: float) -> float:
         """Return NautilusTrader's microseconds per quote."""
-        return self._compared(self._peer, "scripts.dispatch_nautilus", moving)
+        return self._compared(self._peer, "scripts.dispatch.nautilus", moving)
 
     def histograms(self) -> float:
         """Return our time with histograms per time without."""
-        facts = self._run(
-            Path(sys.executable), "scripts.dispatch_genesis", "histograms", AS_RECORDED
-        )
+        facts = self._run(Path(sys.executable), "scripts.dispatch.ours", "histograms", AS_RECORDED)
         return facts["ratio"]
 
     def _compared(self, python: Path, module: str, moving: float) -> float:

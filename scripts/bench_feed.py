@@ -169,7 +169,7 @@ class FeedBench:
     def _start(self, case: str, load: Load) -> Receiver:
         is_peer = case.startswith(("stock", "picows"))
         python = self._peer if is_peer else self._ours
-        module = "scripts.feed_peers" if is_peer else "scripts.feed_receivers"
+        module = "scripts.feed.peers" if is_peer else "scripts.feed.receivers"
         return Receiver(python, module, case, load, self._folder)
 
 

@@ -10,6 +10,7 @@ With `--control` a part of the protocol is taken out, and the campaign passes if
 """
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     form.parser.add_argument("--durability", default="full", choices=("full", "venue"))
     form.parser.add_argument("--keep", action="store_true", help="keep every state directory")
     arguments = form.parse(argv)
+    # Ended from outside, it still ends its engines.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     victims = tuple(arguments.victims.split(","))
     if not set(victims) <= set(VICTIMS):
         form.parser.error(f"--victims: choose of {', '.join(VICTIMS)}")

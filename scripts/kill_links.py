@@ -23,7 +23,7 @@ from genesis.ipc.links import RingHandle, RingPublisher, close_ring, create_ring
 from genesis.ipc.ring import RingSpec
 from genesis.ipc.tables import QuoteTable
 from scripts.bench_form import BenchForm, Progress, Samples
-from scripts.link_victims import LOG_ENTRY, SLOT_BYTES, TABLE_ROWS, VictimSpec
+from scripts.links.victims import LOG_ENTRY, SLOT_BYTES, TABLE_ROWS, VictimSpec
 
 RING_SLOTS: Final = 1 << 10
 READERS: Final = 2
@@ -84,7 +84,7 @@ class Victim:
     def _start(self) -> "subprocess.Popen[bytes]":
         argument = msgspec.json.encode(self._spec).decode()
         return subprocess.Popen(
-            [sys.executable, "-m", "scripts.link_victims", argument],
+            [sys.executable, "-m", "scripts.links.victims", argument],
             pass_fds=self._fds,
             cwd=_ROOT,
             stdout=subprocess.PIPE,

@@ -9,6 +9,10 @@ every commit, at `venue` those with milestones. What `venue` loses, a start take
 Controls: a journal written at `venue` must fail what `full` promises, and so must a journal at
 `full` whose syncs are taken out of the record.
 
+With `--engine-cuts` a whole engine trades under the recorder and is killed, its journal forgets
+what was not synced, and it starts as on a machine that booted anew: at the end its books equal the
+venue's to the last unit, and at `full` no order may have been missing.
+
 It shows what SQLite and the journal ask of the disk. It cannot show that disk and file system do as
 they are asked, nor what a kernel may write of its own while it dies.
 """
@@ -28,6 +32,8 @@ from genesis.engine.entries import MILESTONES
 from genesis.errors import StorageError
 from genesis.storage.journal import Durability, Journal
 from scripts.bench_form import BenchForm, Progress, Samples
+from scripts.campaign.attack import Attack
+from scripts.campaign.power import cut_power
 from scripts.powercut.disk import Event, ForgetfulDisk, Kind, read_record
 from scripts.powercut.victim import JOURNAL_NAME, SAID_NAME, entry_at
 
@@ -70,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Record, cut, look; say by the exit code whether all that was promised was kept."""
     form = BenchForm(__doc__ or "")
     form.parser.add_argument("--cuts", type=int, default=CUTS)
+    form.parser.add_argument(
+        "--engine-cuts", type=int, default=0, help="under a whole engine, some 12 s each"
+    )
     form.parser.add_argument("--durability", default="full", choices=("full", "venue"))
     arguments = form.parse(argv)
     if shutil.which("gcc") is None:
@@ -86,7 +95,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     form.at_least("control: venue fails full", _one(len(unsynced.violations)), 1)
     deaf = run_cuts("full", "full", CONTROL_CUTS, form.chance, keep=_is_no_sync)
     form.at_least("control: syncs taken out", _one(len(deaf.violations)), 1)
+    if arguments.engine_cuts:
+        _cut_engine(form, arguments.engine_cuts, durability, arguments.seed)
     return form.finish()
+
+
+def _cut_engine(form: BenchForm, cuts: int, durability: Durability, seed: int) -> None:
+    progress = Progress(cuts)
+
+    def advance() -> None:
+        progress.advance()
+        progress.show("engine cut off")
+
+    with tempfile.TemporaryDirectory(prefix="genesis-powercut-") as name:
+        home = Path(name)
+        attack = Attack(kills=0, seed=seed, durability=durability)
+        outage = cut_power(attack, cuts, home / "state", build_recorder(home), advance)
+    progress.clear()
+    for violation in outage.violations:
+        print(violation, file=sys.stderr)
+    form.add_figure("engine: orders", _one(outage.audit.orders))
+    form.add_figure("engine: fills", _one(outage.audit.fills))
+    form.add_figure("engine: orders that the venue told of", _one(outage.adopted))
+    form.at_least("engine: cuts", _one(outage.cuts), cuts)
+    form.at_most("engine: violations", _one(len(outage.violations)), 0)
 
 
 def run_cuts(

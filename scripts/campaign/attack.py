@@ -29,7 +29,7 @@ _EARLY_SHARE: Final = 0.15  # of the kills hit a process that is still coming up
 _STOP_SHARE: Final = 0.12
 _STOP_S: Final = (0.1, 3.0)
 _STUCK_S: Final = 60.0
-_START_S: Final = 60.0
+START_S: Final = 60.0
 _CALM_S: Final = 60.0
 _END_S: Final = 60.0
 _CALM_FILLS: Final = 5
@@ -166,7 +166,7 @@ class Outcome:
         return self.failures + self.audit.violations
 
 
-class _Failed(Exception):
+class EngineFailed(Exception):
     """The engine does what it must not; the message says what."""
 
 
@@ -176,9 +176,11 @@ def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Ou
     unreachable: list[float] = []
     try:
         unreachable = _rage(plan, state_dir, outcome, progress)
-        _calm(plan, state_dir)
-    except _Failed as failure:
+        calm(plan, state_dir)
+    except EngineFailed as failure:
         outcome.failures.append(str(failure))
+        if not any(state_dir.glob("*.journal.db")):
+            return outcome  # it did not come so far as to have books
     outcome.audit = audit_books(state_dir)
     for doubt in outcome.audit.doubts:
         decided_s = doubt.began_at / NANOS_PER_SECOND + plan.scale.fence_s - _NEAR_FENCE_S
@@ -198,13 +200,13 @@ def _rage(
     told = AttackPlan(
         seed=plan.seed, fuse_share=plan.scale.fuse_share, fuses=fuses, control=plan.control
     )
-    with EngineUnderAttack(state_dir, told, _overrides(plan, with_faults=True)) as engine:
-        _await(engine, lambda: engine.is_running, _START_S, "it does not start")
+    with EngineUnderAttack(state_dir, told, overrides_of(plan, with_faults=True)) as engine:
+        await_engine(engine, lambda: engine.is_running, START_S, "it does not start")
         killer = _Killer(plan, engine, outcome)
         while killer.kills < plan.kills:
             engine.watch(0.02)
             if engine.has_ended:
-                raise _Failed("the engine gave up: exit code {}: {}".format(*engine.outcome()))
+                raise EngineFailed("the engine gave up: exit code {}: {}".format(*engine.outcome()))
             for name in killer.act():
                 progress(name)
         killer.let_go()
@@ -213,11 +215,15 @@ def _rage(
         return [line.seconds for line in engine.log if line.event == "connection_ended"]
 
 
-def _calm(plan: Attack, state_dir: Path) -> None:
-    """Run on without a fault: everything resolves, trading goes on, the engine ends well."""
-    told = AttackPlan(seed=plan.seed, control=plan.control)
-    with EngineUnderAttack(state_dir, told, _overrides(plan, with_faults=False)) as engine:
-        _await(engine, lambda: engine.is_running, _START_S, "it does not start again")
+def calm(plan: Attack, state_dir: Path, boot_id: str = "") -> None:
+    """Run on without a fault: everything resolves, trading goes on, the engine ends well.
+
+    Raises:
+        EngineFailed: It does not.
+    """
+    told = AttackPlan(seed=plan.seed, control=plan.control, boot_id=boot_id)
+    with EngineUnderAttack(state_dir, told, overrides_of(plan, with_faults=False)) as engine:
+        await_engine(engine, lambda: engine.is_running, START_S, "it does not start again")
 
         def is_well() -> bool:
             status = engine.status
@@ -228,26 +234,31 @@ def _calm(plan: Attack, state_dir: Path) -> None:
                 and status.fills >= _CALM_FILLS
             )
 
-        _await(engine, is_well, _CALM_S, "it does not come to rest")
+        await_engine(engine, is_well, _CALM_S, "it does not come to rest")
         _end(engine)
 
 
 def _end(engine: EngineUnderAttack) -> None:
     exit_code, complaint = engine.stop(_END_S)
     if exit_code != 0:
-        raise _Failed(f"the engine's end has exit code {exit_code}: {complaint}")
+        raise EngineFailed(f"the engine's end has exit code {exit_code}: {complaint}")
 
 
-def _await(
+def await_engine(
     engine: EngineUnderAttack, is_so: Callable[[], bool], seconds: float, otherwise: str
 ) -> None:
+    """Wait until it is so.
+
+    Raises:
+        EngineFailed: The engine has ended, or the time is over: `otherwise` in words.
+    """
     deadline = time.monotonic() + seconds
     while not is_so():
         engine.watch(0.05)
         if engine.has_ended:
-            raise _Failed("the engine gave up: exit code {}: {}".format(*engine.outcome()))
+            raise EngineFailed("the engine gave up: exit code {}: {}".format(*engine.outcome()))
         if time.monotonic() > deadline:
-            raise _Failed(f"{otherwise} within {seconds:g} s; it says {engine.status}")
+            raise EngineFailed(f"{otherwise} within {seconds:g} s; it says {engine.status}")
 
 
 class _Hunt:
@@ -317,7 +328,7 @@ class _Killer:
         if died:
             self._struck_at = now
         elif now - self._struck_at > _STUCK_S:
-            raise _Failed(f"nobody came up to be killed for {_STUCK_S:g} s")
+            raise EngineFailed(f"nobody came up to be killed for {_STUCK_S:g} s")
         return died
 
     def let_go(self) -> None:
@@ -372,7 +383,8 @@ class _Killer:
         return name
 
 
-def _overrides(plan: Attack, *, with_faults: bool) -> list[str]:
+def overrides_of(plan: Attack, *, with_faults: bool) -> list[str]:
+    """Return the settings of an engine under this attack, as `genesis run --set` takes them."""
     scale = plan.scale
     settings: dict[str, object] = {
         "market.rate": 150,

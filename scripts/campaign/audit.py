@@ -89,13 +89,14 @@ class Audit:
 class _JournalView:
     """What the journal says, folded by hand beside the engine's own fold."""
 
-    def __init__(self, path: Path, audit: Audit) -> None:
+    def __init__(self, path: Path, audit: Audit, *, has_lost_power: bool) -> None:
         self.prepared: dict[str, OrderPrepared] = {}
         self.state: dict[str, OrderState] = {}
         self.fills: list[Fill] = []
         self.opening: dict[str, int] = {}
         self.ledger = Ledger()
         self._audit = audit
+        self._has_lost_power = has_lost_power
         self._verdicts: Counter[SignalId] = Counter()
         self._born_in: dict[str, int] = {}
         self._doubted: set[str] = set()
@@ -136,10 +137,19 @@ class _JournalView:
                 self.opening[asset] = amount
             case EpochStarted():
                 self._epochs += 1
+            case _:
+                self._take_surprise(entry)
+
+    def _take_surprise(self, entry: object) -> None:
+        """Take note of what the engine itself found not to agree."""
+        differences = self._audit.differences
+        match entry:
             case TradingHalted(reason=reason):
-                audit.differences.append(f"trading was halted: {reason}")
-            case EntriesMissed() | TransferBooked():
-                audit.differences.append(f"the engine found {type(entry).__name__}")
+                differences.append(f"trading was halted: {reason}")
+            case EntriesMissed() if not self._has_lost_power:
+                differences.append("the engine missed entries in its journal")
+            case TransferBooked():
+                differences.append("the engine booked a transfer that nobody made")
 
     def _take_move(self, move: OrderMoved) -> None:
         name = move.client_order_id
@@ -155,11 +165,14 @@ class _JournalView:
             self._audit.doubts.append(Doubt(self.prepared[name].at, move.at, deaths))
 
 
-def audit_books(state_dir: Path) -> Audit:
-    """Compare the journal of a stopped engine with the books of its venue."""
+def audit_books(state_dir: Path, *, has_lost_power: bool = False) -> Audit:
+    """Compare the journal of a stopped engine with the books of its venue.
+
+    An engine whose machine died may say that entries were missed; any other may not.
+    """
     audit = Audit()
     (path,) = state_dir.glob("*.journal.db")
-    journal = _JournalView(path, audit)
+    journal = _JournalView(path, audit, has_lost_power=has_lost_power)
     with closing(sqlite3.connect(f"file:{state_dir / 'venue.db'}?mode=ro", uri=True)) as venue:
         orders = [
             VenueRow(*row)

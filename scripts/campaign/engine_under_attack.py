@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +68,13 @@ class Life:
 class EngineUnderAttack:
     """A running engine; use it as a context, whatever is left of it is killed at its end."""
 
-    def __init__(self, state_dir: Path, plan: AttackPlan, overrides: list[str]) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        plan: AttackPlan,
+        overrides: list[str],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.lives: dict[str, Life] = {}
         self.status: StatusDocument | None = None
         self.log: list[LogLine] = []
@@ -79,7 +86,12 @@ class EngineUnderAttack:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "scripts.campaign.engine_program", str(state_dir), *overrides],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: plan.as_variable()},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                VARIABLE: plan.as_variable(),
+                **(environment or {}),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,

@@ -17,7 +17,7 @@ class AttackPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`fuses` names the roles whose lives may end at a named point, with chance `fuse_share` each.
 
     The venue's clock is `venue_behind_ms` behind everybody else's, so that nobody can pass by
-    looking at the wrong one.
+    looking at the wrong one. Another `boot_id` than before means that the machine itself died.
     """
 
     seed: int
@@ -25,6 +25,7 @@ class AttackPlan(msgspec.Struct, frozen=True, kw_only=True):
     fuses: tuple[str, ...] = ()
     venue_behind_ms: int = 800
     control: Control | None = None
+    boot_id: str = ""
 
     def as_variable(self) -> str:
         """Return the plan as the environment carries it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from genesis.clock import EngineClock
@@ -56,8 +57,18 @@ async def run(context: ChildContext) -> None:
     plan = plan_of_this_process()
     if plan.control is not None:
         _take_out(plan.control, context.clock)
+    if plan.boot_id:
+        _believe_in_boot(plan.boot_id, context.settings.state_dir)
     set_fuse(plan, POINTS, context.spec, context.settings.state_dir)
     await executor.run(context)
+
+
+def _believe_in_boot(boot_id: str, state_dir: Path) -> None:
+    """Let the executor read this machine's boot id from a file of ours."""
+    path = state_dir / "boot_id"
+    path.write_text(boot_id)
+    assert "_BOOT_ID" in vars(executor), "the executor reads its boot id elsewhere now"
+    vars(executor)["_BOOT_ID"] = path
 
 
 def _take_out(control: Control, clock: EngineClock) -> None:

@@ -8,7 +8,7 @@ file systems do); of those not settled, any number from the first on is kept.
 
 import enum
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple
@@ -64,12 +64,12 @@ class _File:
 
 
 class ForgetfulDisk:
-    """One directory of files, as a power cut would find it."""
+    """One directory of files, as a power cut would find it; `settled` was there before."""
 
-    def __init__(self) -> None:
-        self._files: dict[str, _File] = {}
+    def __init__(self, settled: Mapping[str, bytes] | None = None) -> None:
+        self._files = {name: _File(bytearray(content)) for name, content in (settled or {}).items()}
         self._unsettled_names: list[Event] = []
-        self._settled_names: dict[str, _File] = {}
+        self._settled_names = dict(self._files)
 
     def apply(self, event: Event) -> None:
         """Take what was asked next."""

@@ -1,6 +1,7 @@
 /* Records, in order, every write, sync, truncation and removal below one directory (LD_PRELOAD).
  *
- * The directory and the file to record to are named by POWERCUT_DIR and POWERCUT_TRACE. A write is
+ * The directory and the file to record to are named by POWERCUT_DIR and POWERCUT_TRACE; with
+ * POWERCUT_ONLY, files are left out whose name does not hold that text. A write is
  * recorded before it is made, a sync after it has returned: what stands behind a sync in the record
  * was promised, what stands in front of none was not. One lock makes the record's order that of
  * the calls. Read by scripts/powercut/disk.py.
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { OPEN = 1, WRITE = 2, TRUNCATE = 3, SYNC = 4, UNLINK = 5, SYNC_DIR = 6 };
@@ -28,6 +30,8 @@ static int trace_fd = -1;
 static char directory[PATH_MAX];
 static size_t directory_bytes;
 
+static const char *only;
+
 static ssize_t (*real_write)(int, const void *, size_t);
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -35,6 +39,7 @@ static ssize_t (*real_write)(int, const void *, size_t);
 __attribute__((constructor)) static void begin(void) {
     const char *wanted = getenv("POWERCUT_DIR");
     const char *trace = getenv("POWERCUT_TRACE");
+    only = getenv("POWERCUT_ONLY");
     real_write = REAL(write);
     if (wanted == NULL || trace == NULL || realpath(wanted, directory) == NULL) return;
     directory_bytes = strlen(directory);
@@ -45,15 +50,16 @@ __attribute__((constructor)) static void begin(void) {
 static void record(uint8_t kind, const char *name, uint64_t offset, const void *data, uint32_t size) {
     struct __attribute__((packed)) { uint8_t kind; uint8_t name_bytes; uint32_t size; uint64_t offset; }
         head = {kind, (uint8_t)strlen(name), size, offset};
-    if (real_write(trace_fd, &head, sizeof head) != sizeof head) abort();
-    if (real_write(trace_fd, name, head.name_bytes) != head.name_bytes) abort();
-    if (size && real_write(trace_fd, data, size) != (ssize_t)size) abort();
+    /* One call, so that records of several processes do not mix. */
+    struct iovec parts[] = {{&head, sizeof head}, {(void *)name, head.name_bytes}, {(void *)data, size}};
+    if (writev(trace_fd, parts, 3) != (ssize_t)(sizeof head + head.name_bytes + size)) abort();
 }
 
 static const char *name_below(const char *path) {
     if (trace_fd < 0 || strncmp(path, directory, directory_bytes) != 0) return NULL;
     if (path[directory_bytes] == '\0') return ".";
-    return path[directory_bytes] == '/' ? path + directory_bytes + 1 : NULL;
+    if (path[directory_bytes] != '/') return NULL;
+    return only == NULL || strstr(path + directory_bytes, only) ? path + directory_bytes + 1 : NULL;
 }
 
 static const char *name_of(int fd) {

@@ -22,7 +22,7 @@ from genesis.domain.order_book import OrderBook
 from genesis.ipc.codec import encode_quote, encode_trade_tick
 from genesis.ipc.links import RingPublisher
 from genesis.units import NANOS_PER_MS
-from scripts.feed_case import (
+from scripts.feed.case import (
     EVENT_AGE_MAX,
     Case,
     Meter,

@@ -21,7 +21,7 @@ from nautilus_trader.model.objects import Money
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 from nautilus_trader.trading.strategy import Strategy
 
-from scripts.dispatch_case import (
+from scripts.dispatch.case import (
     SPACING_NS,
     START_NS,
     STRATEGIES,

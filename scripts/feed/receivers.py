@@ -14,7 +14,7 @@ from genesis.ipc.histogram import Stage
 from genesis.ipc.links import RingPublisher
 from genesis.ipc.tables import DepthTable, QuoteTable
 from genesis.units import SCALE, Nanos
-from scripts.feed_case import EVENT_AGE_MAX, Case, Meter, market_ring, read_snapshots, run_case
+from scripts.feed.case import EVENT_AGE_MAX, Case, Meter, market_ring, read_snapshots, run_case
 from workers.feed_publisher import MarketPublisher
 from workers.feed_streams import FrameIntake
 

@@ -22,7 +22,7 @@ from genesis.limits import DRAIN_SLOTS_MAX
 from genesis.strategies.base import BaseStrategy, StrategyContext, StrategyParameters, StrategySpec
 from genesis.strategies.dispatch import Dispatcher
 from genesis.units import SCALE
-from scripts.dispatch_case import (
+from scripts.dispatch.case import (
     QUOTES,
     SPACING_NS,
     START_NS,

@@ -1,0 +1,1 @@
+"""What bench_feed runs: the case, our receivers, and the peers'."""

@@ -1,0 +1,1 @@
+"""What kill_links kills: processes that write and read links."""

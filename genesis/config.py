@@ -169,7 +169,12 @@ class VenueSettings(Section):
         None, description="Its own books, kept over restarts. Default: venue.db in `state_dir`."
     )
     latency_ms: float = Field(0, ge=0, le=10_000, description="Added before each reply, ms.")
-    ping_interval_s: float = Field(20, gt=0, le=3600, description="Between ping frames, s.")
+    ping_interval_s: float = Field(
+        20,
+        gt=0,
+        le=60,
+        description="Between ping frames, s; a client takes 65 s of silence for dead.",
+    )
     faults: VenueFaultSettings = VenueFaultSettings()
 
     @field_validator("host")

@@ -22,11 +22,16 @@ class SignalId(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EpochStarted(msgspec.Struct, frozen=True, tag="epoch"):
-    """An executor began to write. `boot_id` tells whether the machine itself had restarted."""
+    """An executor began to write. `boot_id` tells whether the machine itself had restarted.
+
+    `is_synced`: every entry of this epoch is on the disk before anything that depends on it leaves
+    the process (durability `full`), so not even a power cut takes one away.
+    """
 
     epoch: int
     boot_id: str
     at: Nanos
+    is_synced: bool = True
 
 
 class EntriesMissed(msgspec.Struct, frozen=True, tag="missed"):

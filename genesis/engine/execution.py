@@ -81,6 +81,7 @@ class ExecutionCore:
         self._catalogue = catalogue
         self._strategies = {spec.number: spec for spec in strategies}
         self._account_tag = order_rules.account_tag
+        self._is_synced = order_rules.is_synced
         self._epoch = epoch
         self._timers = Timers()
         self._marked_at: Nanos = 0
@@ -142,12 +143,13 @@ class ExecutionCore:
         """Begin an epoch on what the journal held: the one start-up path, crash or not.
 
         Nothing is judged before the venue's first answer (`on_venue_view`), which also opens the
-        balances of an account seen for the first time. If the machine itself died since, the
-        journal may lack its end, and what the venue knows beyond it is taken in before that.
+        balances of an account seen for the first time. If the machine itself died since an epoch
+        that did not sync, the journal may lack its end, and what the venue knows beyond it is taken
+        in before that.
         """
         state = self.ledger.state
-        begun: list[Entry] = [EpochStarted(self._epoch, boot_id, now)]
-        if not state.stopped_cleanly and boot_id != state.boot_id:
+        begun: list[Entry] = [EpochStarted(self._epoch, boot_id, now, self._is_synced)]
+        if not (state.stopped_cleanly or state.is_synced) and boot_id != state.boot_id:
             begun.append(EntriesMissed(state.written_at, now))
         started = self._books.record(*begun)
         self._adoption.begin()

@@ -105,6 +105,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     incomplete_since: Nanos | None = None
     epoch: int = 0
     boot_id: str = ""
+    is_synced: bool = True
     stopped_cleanly: bool = True
     live_orders: dict[str, Order] = msgspec.field(default_factory=dict)
     settled_orders: dict[str, Order] = msgspec.field(default_factory=dict)
@@ -195,6 +196,7 @@ class Ledger:
             case EpochStarted():
                 state.epoch = entry.epoch
                 state.boot_id = entry.boot_id
+                state.is_synced = entry.is_synced
                 state.stopped_cleanly = False
             case EntriesMissed(since=since):
                 earlier = state.incomplete_since

@@ -61,12 +61,16 @@ _CANCEL_REPEAT: Final[Nanos] = 2 * NANOS_PER_SECOND
 
 
 class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The protocol's numbers: how long a request is valid, and how long it may still surface."""
+    """The protocol's numbers: how long a request is valid, and how long it may still surface.
+
+    `is_synced` tells whether a commit is on the disk when it returns (durability `full`).
+    """
 
     account_tag: str
     receive_window_ms: int
     fence_margin_ms: int
     send_age_max: Nanos
+    is_synced: bool = True
 
 
 Approve = Callable[[OrderIntent, Nanos], ApprovedOrder | Refusal]

@@ -44,6 +44,7 @@ def order_rules(settings: Settings, account_tag: str) -> OrderRules:
         receive_window_ms=orders.recv_window_ms,
         fence_margin_ms=orders.fence_margin_ms,
         send_age_max=orders.send_age_max_ms * NANOS_PER_MS,
+        is_synced=orders.durability == "full",
     )
 
 

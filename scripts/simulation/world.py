@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import OrderReport, Signal
@@ -296,7 +298,7 @@ class World:
             strategies=[strategy.spec for strategy in self._strategies.values()],
             limits=LIMITS,
             sizing=SIZING,
-            order_rules=RULES,
+            order_rules=msgspec.structs.replace(RULES, is_synced=self._disk.durability == "full"),
             capital=CAPITAL,
             ledger=ledger,
             epoch=self._epoch,

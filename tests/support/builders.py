@@ -223,11 +223,12 @@ def sizing_rules() -> SizingRules:
     )
 
 
-def order_rules() -> OrderRules:
-    """Return the protocol's default numbers."""
+def order_rules(*, is_synced: bool = False) -> OrderRules:
+    """Return the protocol's default numbers, over a disk that may forget unless `is_synced`."""
     return OrderRules(
         account_tag="00",
         receive_window_ms=2_000,
         fence_margin_ms=10_000,
         send_age_max=SECOND // 5,
+        is_synced=is_synced,
     )

@@ -57,6 +57,8 @@ class Desk:
         journal: Sequence[Entry] = (),
         epoch: int = 1,
         instruments: Iterable[Instrument] | None = None,
+        *,
+        is_synced: bool = False,
     ) -> None:
         ledger = Ledger()
         for entry in journal:
@@ -66,7 +68,7 @@ class Desk:
             strategies=[strategy(), strategy(8, "breakout-1", "ETHUSDT")],
             limits=risk_limits(),
             sizing=sizing_rules(),
-            order_rules=order_rules(),
+            order_rules=order_rules(is_synced=is_synced),
             capital=CAPITAL,
             ledger=ledger,
             epoch=epoch,

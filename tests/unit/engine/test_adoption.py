@@ -61,6 +61,13 @@ def test_the_same_machine_is_trusted(desk: Desk) -> None:
     assert Desk(desk.journal, epoch=2).start("boot").core.state is EngineState.RUNNING
 
 
+def test_a_synced_journal_outlives_the_machine() -> None:
+    """With durability `full` a power cut takes nothing away: trading begins at the first answer."""
+    synced = Desk(is_synced=True).start("boot")
+    reborn = Desk(synced.journal, epoch=2).start("another boot")
+    assert reborn.core.state is EngineState.RUNNING
+
+
 def test_a_clean_stop_outlives_the_machine(desk: Desk) -> None:
     """Its last row reached the disk, and with it all before."""
     desk.take(desk.core.begin_stop(NOW))

@@ -22,11 +22,14 @@ help:
 	@echo "make lock      resolve the dependencies anew into requirements.lock"
 	@echo "make clean     remove .venv and what tools left behind"
 
+# The lock is complete, so nothing is resolved at this point: a release that came after the lock
+# cannot stand in the way of it. `pip check` then tells if it were not complete.
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Genesis needs Python 3.11 or later")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --no-deps --require-hashes --requirement requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $@
 
 # Job control gives the engine the terminal, so that Ctrl-C reaches the engine and not make, which

@@ -130,6 +130,8 @@ def _add_figures(form: BenchForm, by_scale: dict[str, list[Outcome]]) -> None:
     for name in sorted(points):
         form.add_figure(f"  {name}", _one(points[name], ""))
     form.add_figure("stops", _one(sum(outcome.stops for outcome in outcomes), ""))
+    ends = sum(outcome.ends_in_order for outcome in outcomes)
+    form.add_figure("engines that ended in order under attack", _one(ends, ""))
     for name in ("signals", "orders", "fills"):
         total = sum(getattr(outcome.audit, name) for outcome in outcomes)
         form.add_figure(name, _one(total, ""))

@@ -148,13 +148,15 @@ class Outcome:
     kills: Counter[str] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
     stops: int = 0
+    ends_in_order: int = 0
+    """1 if the engine ended well though it was under attack."""
     quick_recoveries: list[float] = field(default_factory=list)
     """From a kill of the executor to its successor's readiness where all else was well, s."""
     slow_recoveries: list[float] = field(default_factory=list)
     """The same where the venue kept silent, or another process was down meanwhile, s."""
     quick_doubts: list[float] = field(default_factory=list)
-    """From an order's preparation to its settlement, for orders that were in doubt, one executor at
-    most died on, and the venue could be reached at when their fence was over, s."""
+    """From preparation to settlement, of orders in doubt on which at most one executor died, and
+    near the end of whose fence all processes lived and the venue could be reached, s."""
     slow_doubts: list[float] = field(default_factory=list)
     """The same of all other orders that were in doubt, s."""
     audit: Audit = field(default_factory=Audit)
@@ -173,9 +175,9 @@ class EngineFailed(Exception):
 def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Outcome:
     """Carry an attack out on a fresh state directory, and audit what is left."""
     outcome = Outcome()
-    unreachable: list[float] = []
+    troubles: list[tuple[float, float]] = []
     try:
-        unreachable = _rage(plan, state_dir, outcome, progress)
+        troubles = _rage(plan, state_dir, outcome, progress)
         calm(plan, state_dir)
     except EngineFailed as failure:
         outcome.failures.append(str(failure))
@@ -185,8 +187,8 @@ def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Ou
     for doubt in outcome.audit.doubts:
         decided_s = doubt.began_at / NANOS_PER_SECOND + plan.scale.fence_s - _NEAR_FENCE_S
         ended_s = doubt.ended_at / NANOS_PER_SECOND
-        was_cut = any(decided_s <= at <= ended_s for at in unreachable)
-        is_quick = doubt.deaths <= 1 and not was_cut
+        was_troubled = any(since <= ended_s and until >= decided_s for since, until in troubles)
+        is_quick = doubt.deaths <= 1 and not was_troubled
         waits = outcome.quick_doubts if is_quick else outcome.slow_doubts
         waits.append((doubt.ended_at - doubt.began_at) / NANOS_PER_SECOND)
     return outcome
@@ -194,8 +196,12 @@ def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Ou
 
 def _rage(
     plan: Attack, state_dir: Path, outcome: Outcome, progress: Callable[[str], None]
-) -> list[float]:
-    """Kill until there were enough; return when the executor's connection ended, s since 1970."""
+) -> list[tuple[float, float]]:
+    """Kill until there were enough.
+
+    Return when nobody could have settled an order: the executor's connection ended, or a process
+    was stopped or killed, from and to, s since 1970.
+    """
     fuses = tuple(_ROLE_OF_VICTIM[name] for name in plan.victims if name in _ROLE_OF_VICTIM)
     told = AttackPlan(
         seed=plan.seed, fuse_share=plan.scale.fuse_share, fuses=fuses, control=plan.control
@@ -210,9 +216,12 @@ def _rage(
             for name in killer.act():
                 progress(name)
         killer.let_go()
-        _end(engine)
+        # Somebody may just have died, or be about to: then it cannot end well, and need not.
+        exit_code, _ = engine.stop(_END_S)
+        outcome.ends_in_order += exit_code == 0
         killer.count_recoveries(engine.log)
-        return [line.seconds for line in engine.log if line.event == "connection_ended"]
+        cuts = [line.seconds for line in engine.log if line.event == "connection_ended"]
+        return killer.stops + [(at, at) for at in (*cuts, *killer.times_of_death)]
 
 
 def calm(plan: Attack, state_dir: Path, boot_id: str = "") -> None:
@@ -308,6 +317,8 @@ class _Killer:
             self._hunts.append(_Hunt(others, slower, self._chance))
         self._blown_seen = len(engine.blown)
         self._stopped: list[tuple[float, Life]] = []
+        self.stops: list[tuple[float, float]] = []
+        """When processes were stopped, from and to, s since 1970."""
         self._killed_at: list[tuple[float, str]] = []
         self._struck_at = time.time()
 
@@ -315,6 +326,11 @@ class _Killer:
     def kills(self) -> int:
         """How many processes died of it."""
         return self._outcome.kills.total()
+
+    @property
+    def times_of_death(self) -> list[float]:
+        """When processes were killed, s since 1970."""
+        return [at for at, _name in self._killed_at]
 
     def act(self) -> list[str]:
         """Do what is due; return the names of those that died."""
@@ -358,7 +374,9 @@ class _Killer:
         """Kill or stop a process; True if it dies of it."""
         if self._plan.stops and self._chance.random() < _STOP_SHARE:
             if self._engine.strike(life.name, signal.SIGSTOP):
-                self._stopped.append((now + self._chance.uniform(*_STOP_S), life))
+                ends_at = now + self._chance.uniform(*_STOP_S)
+                self._stopped.append((ends_at, life))
+                self.stops.append((now, ends_at))
                 self._outcome.stops += 1
             return False
         return self._engine.strike(life.name, signal.SIGKILL)

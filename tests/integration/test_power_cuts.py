@@ -1,11 +1,17 @@
-"""Power cuts under the real journal. `scripts/power_cuts.py` is the long form."""
+"""Power cuts under the real journal, and under a whole engine.
+
+`scripts/power_cuts.py` is the long form.
+"""
 
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 
-from scripts.power_cuts import run_cuts
+from scripts.campaign.attack import Attack
+from scripts.campaign.power import cut_power
+from scripts.power_cuts import build_recorder, run_cuts
 
 CUTS = 15
 SEED = 20
@@ -34,3 +40,15 @@ def test_a_journal_that_does_not_sync_is_found_out() -> None:
     verdict = run_cuts("venue", "full", CUTS, random.Random(SEED))
 
     assert verdict.violations
+
+
+def test_the_venue_tells_what_the_journal_forgot(tmp_path: Path) -> None:
+    """At `venue` an engine whose host lost power finds its orders again, to the last unit."""
+    recorder = build_recorder(tmp_path)
+    plan = Attack(kills=0, seed=SEED, durability="venue")
+
+    outage = cut_power(plan, 1, tmp_path / "state", recorder, lambda: None)
+
+    assert outage.violations == []
+    assert outage.cuts == 1
+    assert outage.audit.fills > 0

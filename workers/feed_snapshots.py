@@ -16,6 +16,7 @@ from genesis.domain.instruments import InstrumentCatalogue
 from genesis.errors import MalformedMessage
 from genesis.exchange.binance.messages import decode_time
 from genesis.exchange.binance.outcomes import Fate, Reply, read_outcome
+from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
 from genesis.exchange.gateway import NoAnswer
@@ -116,7 +117,7 @@ class VenueQuestions:
     ) -> None:
         request_id = next(self._request_ids)
         frame = msgspec.json.encode({"id": request_id, "method": method, "params": params})
-        session.request(request_id, frame, take, READ_TIMEOUT)
+        session.request(Request(request_id, method, frame), take, READ_TIMEOUT)
 
     def _take_snapshot(self, instrument_id: int, fate: Fate) -> None:
         now = self._clock.now()

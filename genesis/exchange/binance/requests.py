@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,14 @@ from genesis.limits import ORDERS_PER_PAGE_MAX, TRADES_PER_PAGE_MAX
 from genesis.units import NANOS_PER_MS, Nanos, text_from_fixed
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Request(NamedTuple):
+    """One request, encoded: the number that its reply will bear, its method, and its frame."""
+
+    request_id: int
+    method: str
+    frame: bytes
 
 
 class RequestBuilder:
@@ -30,19 +39,20 @@ class RequestBuilder:
         """Tell whether a new session begins with `logon`."""
         return self._signer.can_log_on
 
-    def public(self, method: str, params: Params) -> tuple[int, bytes]:
-        """Return number and frame of a request that needs no key."""
+    def public(self, method: str, params: Params) -> Request:
+        """Return a request that needs no key."""
         request_id = next(self._request_ids)
-        return request_id, _encode({"id": request_id, "method": method, "params": params})
+        frame = _encode({"id": request_id, "method": method, "params": params})
+        return Request(request_id, method, frame)
 
-    def private(self, method: str, params: Params, timestamp_ms: int) -> tuple[int, bytes]:
-        """Return number and frame of a request on the account's behalf."""
+    def private(self, method: str, params: Params, timestamp_ms: int) -> Request:
+        """Return a request on the account's behalf."""
         if self._signer.can_log_on:
             return self.public(method, self._stamped(params, timestamp_ms))
         return self.signed(method, params, timestamp_ms)
 
-    def signed(self, method: str, params: Params, timestamp_ms: int) -> tuple[int, bytes]:
-        """Return number and frame of a request that carries its own key and signature."""
+    def signed(self, method: str, params: Params, timestamp_ms: int) -> Request:
+        """Return a request that carries its own key and signature."""
         stamped = self._stamped(params, timestamp_ms)
         stamped["apiKey"] = self._signer.api_key
         stamped["signature"] = self._signer.sign(websocket_payload(stamped))

@@ -1,66 +1,57 @@
-"""The gateway to Binance spot over one WebSocket API connection: requests and user events.
+"""The gateway to Binance spot over the WebSocket API: the port's questions as its requests.
 
-Each new connection is opened in the same way: measure the venue's clock, log on if the key can,
-subscribe to user events, and only then be ready. Nothing is ever sent twice on the caller's behalf.
+The sessions they are asked in are `ws_sessions.py`'s. Every request of the gateway, without
+exception, goes out by `WsGateway._send`.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
-from websockets.exceptions import InvalidHandshake
 
 from genesis.clock import EngineClock
 from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill
 from genesis.engine.risk_engine import ApprovedOrder
-from genesis.errors import VenueError, VenueRejected, VenueUnreachable
 from genesis.exchange.binance import requests
 from genesis.exchange.binance.catalogue import decode_instruments
-from genesis.exchange.binance.messages import (
-    decode_account,
-    decode_orders,
-    decode_time,
-    decode_trades,
-)
+from genesis.exchange.binance.messages import decode_account, decode_orders, decode_trades
 from genesis.exchange.binance.outcomes import (
     Fate,
     Reply,
-    Unwritten,
     cancel_outcome,
     query_outcome,
     read_outcome,
     submit_outcome,
 )
-from genesis.exchange.binance.requests import RequestBuilder
+from genesis.exchange.binance.requests import Request, RequestBuilder
+from genesis.exchange.binance.session_opening import SessionOpener, read_time
 from genesis.exchange.binance.signing import Params, Signer
-from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
-from genesis.exchange.binance.ws_session import SessionCounters, WsSession
+from genesis.exchange.binance.ws_session import SessionCounters
+from genesis.exchange.binance.ws_sessions import WsSessions
 from genesis.exchange.gateway import (
     Account,
     CancelOutcome,
     NoAnswer,
     PreparedRequest,
     QueryOutcome,
-    StreamGap,
     SubmitOutcome,
     UserEvent,
 )
-from genesis.exchange.request_connection import RequestConnection, connect_requests
-from genesis.exchange.websocket_manager import ConnectionPolicy, WebSocketManager
+from genesis.exchange.websocket_manager import ConnectionPolicy
 from genesis.limits import (
-    CLOCK_REFRESH,
-    CLOCK_SAMPLES,
     ORDER_PAGES_MAX,
     ORDERS_PER_PAGE_MAX,
     READ_TIMEOUT,
     TRADE_PAGES_MAX,
     TRADES_PER_PAGE_MAX,
 )
-from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
+
+_PLACE: Final = "order.place"
 
 
 class WsGateway:
@@ -82,31 +73,19 @@ class WsGateway:
         reply_timeout_ms: int,
         policy: ConnectionPolicy | None = None,
     ) -> None:
-        self._url = url
-        self._on_event = on_event
-        self._clock = clock
-        self._log = log.bind(connection="ws_api")
+        log = log.bind(connection="ws_api")
         self._requests = RequestBuilder(signer, recv_window_ms)
         self._reply_timeout: Nanos = reply_timeout_ms * NANOS_PER_MS
-        self._venue_clock = VenueClock()
-        self._ready = asyncio.Event()
-        self._session: WsSession | None = None
-        self._failure: VenueError = VenueUnreachable("no connection was tried yet")
-        # When the last stream of user events ended; None before there was one, and while it lives.
-        self._stream_ended_at: Nanos | None = None
-        self._stream_end = ""
-        self.counters = SessionCounters()
-        self._manager: WebSocketManager[RequestConnection] = WebSocketManager(
-            connect=self._connect,
-            serve=self._serve,
-            clock=clock,
-            log=self._log,
-            policy=policy,
+        self._opener = SessionOpener(
+            self._requests, clock=clock, log=log, reply_timeout=self._reply_timeout
+        )
+        self._sessions = WsSessions(
+            url, self._opener, on_event, clock=clock, log=log, policy=policy
         )
 
     async def run(self) -> None:
         """Keep a session with the venue until cancelled."""
-        await self._manager.run()
+        await self._sessions.run()
 
     async def wait_ready(self, timeout: Nanos) -> None:  # noqa: ASYNC109, an error with its reason
         """Return once requests can be sent and user events flow.
@@ -115,43 +94,42 @@ class WsGateway:
             VenueRejected: The last try ended with the venue refusing the key.
             VenueUnreachable: Time is up for any other reason.
         """
-        try:
-            async with asyncio.timeout(timeout / NANOS_PER_SECOND):
-                await self._ready.wait()
-        except TimeoutError:
-            raise self._failure from None
+        await self._sessions.wait_ready(timeout)
 
     @property
     def is_ready(self) -> bool:
         """Tell whether requests can be sent and user events flow."""
-        return self._ready.is_set()
+        return self._sessions.is_ready
 
     @property
     def connections(self) -> int:
         """How many connections were made so far."""
-        return self._manager.connections
+        return self._sessions.connections
+
+    @property
+    def counters(self) -> SessionCounters:
+        """What went by so far."""
+        return self._sessions.counters
 
     @property
     def clock_offset(self) -> Nanos:
         """The venue's clock less ours, as last measured."""
-        return self._venue_clock.offset
+        return self._opener.clock_offset
 
     def timestamp_ms(self) -> int:
         """Return the venue's time as estimated now."""
-        return self._venue_clock.timestamp_ms(self._clock.now())
+        return self._opener.timestamp_ms()
 
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
         """Encode and sign an order. See the port."""
         intent = order.intent
-        request_id, frame = self._requests.private(
-            "order.place", requests.place_params(intent), timestamp_ms
-        )
+        request = self._requests.private(_PLACE, requests.place_params(intent), timestamp_ms)
         return PreparedRequest(
-            request_id=request_id,
+            request_id=request.request_id,
             client_order_id=intent.client_order_id,
             symbol=intent.symbol,
             timestamp_ms=timestamp_ms,
-            frame=frame,
+            frame=request.frame,
         )
 
     def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
@@ -160,7 +138,8 @@ class WsGateway:
         def read(fate: Fate) -> SubmitOutcome:
             return submit_outcome(fate, prepared.client_order_id)
 
-        return self._send(prepared.request_id, prepared.frame, read, self._reply_timeout)
+        request = Request(prepared.request_id, _PLACE, prepared.frame)
+        return self._send(request, read, self._reply_timeout)
 
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, write and await one order. See the port."""
@@ -232,48 +211,41 @@ class WsGateway:
 
     async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...] | NoAnswer:
         """Read trading rules. See the port."""
-        request_id, frame = self._requests.public(
-            "exchangeInfo", requests.instruments_params(symbols)
-        )
+        request = self._requests.public("exchangeInfo", requests.instruments_params(symbols))
 
         def read(fate: Fate) -> tuple[Instrument, ...] | NoAnswer:
             return read_outcome(
                 fate, lambda reply: decode_instruments(reply.envelope.result, symbols)
             )
 
-        return await self._send(request_id, frame, read, READ_TIMEOUT)
+        return await self._send(request, read, READ_TIMEOUT)
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Ask the venue for its clock. See the port."""
-        session = self._session
-        if session is None:
-            return NoAnswer("not connected")
-        return await self._ask_time(session)
+        request = self._requests.public("time", {})
+        return await self._send(request, read_time, self._reply_timeout)
 
     def _send(
-        self, request_id: int, frame: bytes, read: Callable[[Fate], _T], timeout: Nanos
+        self, request: Request, read: Callable[[Fate], _T], timeout: Nanos
     ) -> "asyncio.Future[_T]":
-        if self._session is None:
-            future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-            future.set_result(read(Unwritten("not connected")))
-            return future
-        return self._session.request(request_id, frame, read, timeout)
+        """Write a request now, or have `read` say what it means that it was not written."""
+        return self._sessions.request(request, read, timeout)
 
     def _private(
         self, method: str, params: Params, read: Callable[[Fate], _T]
     ) -> "asyncio.Future[_T]":
-        request_id, frame = self._requests.private(method, params, self.timestamp_ms())
-        return self._send(request_id, frame, read, self._reply_timeout)
+        request = self._requests.private(method, params, self.timestamp_ms())
+        return self._send(request, read, self._reply_timeout)
 
     async def _read(
         self, method: str, params: Params, decode: Callable[[Reply], _T]
     ) -> _T | NoAnswer:
-        request_id, frame = self._requests.private(method, params, self.timestamp_ms())
+        request = self._requests.private(method, params, self.timestamp_ms())
 
         def read(fate: Fate) -> _T | NoAnswer:
             return read_outcome(fate, decode)
 
-        return await self._send(request_id, frame, read, READ_TIMEOUT)
+        return await self._send(request, read, READ_TIMEOUT)
 
     async def _trades(
         self, from_id: int, page_params: Callable[[int], Params]
@@ -293,143 +265,3 @@ class WsGateway:
                 return tuple(fills)
             from_id = page[-1].trade_id + 1
         return NoAnswer(f"more than {TRADE_PAGES_MAX} pages of trades", retryable=False)
-
-    async def _connect(self) -> RequestConnection:
-        try:
-            return await connect_requests(self._url, self._clock.now)
-        except (OSError, InvalidHandshake) as error:
-            self._failure = VenueUnreachable(f"{self._url}: {str(error) or type(error).__name__}")
-            raise
-
-    async def _serve(self, connection: RequestConnection) -> str:
-        """Live on one connection until it ends or is due to be replaced."""
-        session = WsSession(
-            connection,
-            on_event=self._on_event,
-            on_unreadable_event=self._report_unreadable,
-            clock=self._clock,
-            log=self._log,
-            counters=self.counters,
-        )
-        connection.listen(session.receive)
-        closing = asyncio.create_task(connection.until_closed())
-        living = asyncio.create_task(self._live(session))
-        why = "cancelled"
-        try:
-            await asyncio.wait({closing, living}, return_when=asyncio.FIRST_COMPLETED)
-            # A fault of a listener outweighs what it did to the session.
-            why = await (closing if closing.done() else living)
-        except VenueError as error:
-            self._failure = error
-            why = str(error)
-        finally:
-            self._end_session(session, why)
-            await _cancel(closing)
-            await _cancel(living)
-        return why
-
-    async def _live(self, session: WsSession) -> str:
-        await self._open(session)
-        self._begin_session(session)
-        while session.replacement is None:
-            await session.attention(CLOCK_REFRESH)
-            if session.replacement is None:
-                await self._measure_clock(session)
-        self._ready.clear()
-        await session.drain()
-        return session.replacement
-
-    async def _open(self, session: WsSession) -> None:
-        """Bring a new connection to where requests are taken and events flow.
-
-        Raises:
-            VenueUnreachable: A step was not answered.
-            VenueRejected: The venue refuses the key.
-        """
-        if not await self._measure_clock(session):
-            raise VenueUnreachable("the venue does not tell the time")
-        if not self._requests.logs_on:
-            await self._step(session, "userDataStream.subscribe.signature", is_signed=True)
-            return
-        await self._step(session, "session.logon", is_signed=True)
-        await self._step(session, "userDataStream.subscribe", is_signed=False)
-
-    async def _step(self, session: WsSession, method: str, *, is_signed: bool) -> None:
-        if is_signed:
-            request_id, frame = self._requests.signed(method, {}, self.timestamp_ms())
-        else:
-            request_id, frame = self._requests.public(method, {})
-        answer = await session.request(
-            request_id,
-            frame,
-            lambda fate: read_outcome(fate, lambda _: None),
-            self._reply_timeout,
-        )
-        if answer is None:
-            return
-        self._log.error("session_step_failed", method=method, code=answer.code, why=answer.reason)
-        if answer.retryable:
-            raise VenueUnreachable(f"{method}: {answer.reason}")
-        raise VenueRejected(answer.code, f"{method}: {answer.reason}")
-
-    async def _measure_clock(self, session: WsSession) -> bool:
-        """Measure the venue's clock by several round trips; False if none came back."""
-        samples = []
-        for _ in range(CLOCK_SAMPLES):
-            sent_at = self._clock.now()
-            answer = await self._ask_time(session)
-            if isinstance(answer, NoAnswer):
-                self._log.warning("clock_not_measured", why=answer.reason)
-                break
-            received_at = self._clock.now()
-            samples.append(
-                TimeSample(sent_at=sent_at, received_at=received_at, venue_time_ms=answer)
-            )
-        if not samples:
-            return False
-        before = self._venue_clock.offset
-        self._venue_clock.adjust(samples)
-        self._log.info(
-            "clock_measured",
-            offset_us=self._venue_clock.offset // 1000,
-            moved_us=(self._venue_clock.offset - before) // 1000,
-        )
-        return True
-
-    def _ask_time(self, session: WsSession) -> "asyncio.Future[int | NoAnswer]":
-        request_id, frame = self._requests.public("time", {})
-
-        def read(fate: Fate) -> int | NoAnswer:
-            return read_outcome(fate, lambda reply: decode_time(reply.envelope.result))
-
-        return session.request(request_id, frame, read, self._reply_timeout)
-
-    def _begin_session(self, session: WsSession) -> None:
-        self._session = session
-        self._ready.set()
-        self._log.info("session_ready")
-        if self._stream_ended_at is not None:
-            gap_from, self._stream_ended_at = self._stream_ended_at, None
-            self._report_gap(self._stream_end, gap_from)
-
-    def _end_session(self, session: WsSession, why: str) -> None:
-        if self._session is session:
-            self._session = None
-            self._ready.clear()
-            self._stream_ended_at = self._clock.now()
-            self._stream_end = why
-        session.abandon(why)
-
-    def _report_unreadable(self, why: str) -> None:
-        self._report_gap(f"unreadable event: {why}", self._clock.now())
-
-    def _report_gap(self, why: str, from_at: Nanos) -> None:
-        self._on_event(StreamGap(why=why, from_at=from_at, to_at=self._clock.now()))
-
-
-async def _cancel(task: "asyncio.Task[_T]") -> None:
-    """End a task of ours and take what it leaves; its failure was taken already, or is moot."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()

@@ -23,6 +23,7 @@ from genesis.exchange.binance.messages import (
     decode_event,
 )
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
+from genesis.exchange.binance.requests import Request
 from genesis.exchange.gateway import BalanceUpdate, TransferReported
 from genesis.exchange.request_connection import RequestConnection
 from genesis.limits import REQUESTS_IN_FLIGHT_MAX
@@ -86,12 +87,13 @@ class WsSession:
         return len(self._calls)
 
     def request(
-        self, request_id: int, frame: bytes, read: Callable[[Fate], _T], timeout: Nanos
+        self, request: Request, read: Callable[[Fate], _T], timeout: Nanos
     ) -> "asyncio.Future[_T]":
         """Write a request now; the future resolves to what `read` makes of its fate.
 
         That is, at the latest, when `timeout` is over or the session ends.
         """
+        request_id = request.request_id
         assert request_id not in self._calls, "a request number is used once"
         future: asyncio.Future[_T] = self._loop.create_future()
         if self.replacement is not None:
@@ -100,7 +102,7 @@ class WsSession:
         if len(self._calls) >= REQUESTS_IN_FLIGHT_MAX:
             future.set_result(read(Unwritten("too many requests in flight")))
             return future
-        if not self._connection.write_text(frame):
+        if not self._connection.write_text(request.frame):
             future.set_result(read(Unwritten("the connection takes nothing")))
             return future
 

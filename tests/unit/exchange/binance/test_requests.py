@@ -66,7 +66,10 @@ def test_a_sale_says_so() -> None:
 def test_a_key_that_logs_on_stamps_only() -> None:
     """After logon a request needs its timestamp and window, neither key nor signature."""
     builder = RequestBuilder(make_signer(API_KEY, ED25519_PEM), 2000)
-    request_id, frame = builder.private("order.status", {"symbol": "BTCUSDT"}, 1780000000000)
+    request_id, method, frame = builder.private(
+        "order.status", {"symbol": "BTCUSDT"}, 1780000000000
+    )
+    assert method == "order.status"
     assert msgspec.json.decode(frame) == {
         "id": request_id,
         "method": "order.status",
@@ -77,8 +80,8 @@ def test_a_key_that_logs_on_stamps_only() -> None:
 def test_another_key_signs_each_request() -> None:
     """The signature covers every other parameter, exactly as sent."""
     signer = make_signer(API_KEY, HMAC_SECRET)
-    _, frame = RequestBuilder(signer, 2000).private("order.status", {"symbol": "BTCUSDT"}, 17)
-    params = msgspec.json.decode(frame)["params"]
+    request = RequestBuilder(signer, 2000).private("order.status", {"symbol": "BTCUSDT"}, 17)
+    params = msgspec.json.decode(request.frame)["params"]
     signature = params.pop("signature")
     assert params["apiKey"] == API_KEY
     assert signature == signer.sign(websocket_payload(params))
@@ -87,8 +90,8 @@ def test_another_key_signs_each_request() -> None:
 def test_a_logon_is_signed_by_the_private_key() -> None:
     """The one signature of a session proves possession of the key."""
     builder = RequestBuilder(make_signer(API_KEY, ED25519_PEM), 2000)
-    _, frame = builder.signed("session.logon", {}, 1780000000000)
-    params = msgspec.json.decode(frame)["params"]
+    request = builder.signed("session.logon", {}, 1780000000000)
+    params = msgspec.json.decode(request.frame)["params"]
     assert is_signed_by_test_key(
         params, f"apiKey={API_KEY}&recvWindow=2000&timestamp=1780000000000".encode()
     )
@@ -97,8 +100,8 @@ def test_a_logon_is_signed_by_the_private_key() -> None:
 def test_no_request_number_comes_twice() -> None:
     """A late reply can never be taken for that of another request."""
     builder = RequestBuilder(make_signer(API_KEY, ED25519_PEM), 2000)
-    numbers = [builder.public("time", {})[0] for _ in range(3)]
-    numbers += [builder.private("myTrades", {}, 1)[0] for _ in range(3)]
+    numbers = [builder.public("time", {}).request_id for _ in range(3)]
+    numbers += [builder.private("myTrades", {}, 1).request_id for _ in range(3)]
     assert len(set(numbers)) == len(numbers)
 
 

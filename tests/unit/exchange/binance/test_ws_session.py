@@ -9,6 +9,7 @@ import pytest
 from genesis.clock import EngineClock
 from genesis.domain.orders import ExecutionReport
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
+from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
 from genesis.exchange.gateway import BalanceUpdate, TransferReported
 from genesis.exchange.request_connection import RequestConnection
@@ -61,7 +62,9 @@ class Scene:
 
     def ask(self, request_id: int, timeout_after: int = LONG) -> "asyncio.Future[Fate]":
         """Send a request whose outcome is its bare fate."""
-        return self.session.request(request_id, b"frame", lambda fate: fate, timeout_after)
+        return self.session.request(
+            Request(request_id, "time", b"frame"), lambda fate: fate, timeout_after
+        )
 
 
 def reply_number(future: "asyncio.Future[Fate]") -> object:

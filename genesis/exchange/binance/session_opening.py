@@ -1,0 +1,108 @@
+"""From a fresh connection to a session that takes requests and brings user events.
+
+The steps are always the same: measure the venue's clock, log on if the key can, subscribe to user
+events (`binance-spot.md` sections 5, 6.2 and 6.3).
+"""
+
+import asyncio
+
+from structlog.typing import FilteringBoundLogger
+
+from genesis.clock import EngineClock
+from genesis.errors import VenueRejected, VenueUnreachable
+from genesis.exchange.binance.messages import decode_time
+from genesis.exchange.binance.outcomes import Fate, read_outcome
+from genesis.exchange.binance.requests import Request, RequestBuilder
+from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
+from genesis.exchange.binance.ws_session import WsSession
+from genesis.exchange.gateway import NoAnswer
+from genesis.limits import CLOCK_SAMPLES
+from genesis.units import Nanos
+
+
+class SessionOpener:
+    """Opens sessions, and keeps the estimate of the venue's clock that their requests bear."""
+
+    def __init__(
+        self,
+        requests: RequestBuilder,
+        *,
+        clock: EngineClock,
+        log: FilteringBoundLogger,
+        reply_timeout: Nanos,
+    ) -> None:
+        self._requests = requests
+        self._clock = clock
+        self._log = log
+        self._reply_timeout = reply_timeout
+        self._venue_clock = VenueClock()
+
+    @property
+    def clock_offset(self) -> Nanos:
+        """The venue's clock less ours, as last measured."""
+        return self._venue_clock.offset
+
+    def timestamp_ms(self) -> int:
+        """Return the venue's time as estimated now."""
+        return self._venue_clock.timestamp_ms(self._clock.now())
+
+    async def open(self, session: WsSession) -> None:
+        """Bring a new session to where requests are taken and events flow.
+
+        Raises:
+            VenueUnreachable: A step was not answered.
+            VenueRejected: The venue refuses the key.
+        """
+        if not await self.measure_clock(session):
+            raise VenueUnreachable("the venue does not tell the time")
+        requests = self._requests
+        if not requests.logs_on:
+            method = "userDataStream.subscribe.signature"
+            await self._step(session, requests.signed(method, {}, self.timestamp_ms()))
+            return
+        await self._step(session, requests.signed("session.logon", {}, self.timestamp_ms()))
+        await self._step(session, requests.public("userDataStream.subscribe", {}))
+
+    async def measure_clock(self, session: WsSession) -> bool:
+        """Measure the venue's clock by several round trips; False if none came back."""
+        samples = []
+        for _ in range(CLOCK_SAMPLES):
+            sent_at = self._clock.now()
+            answer = await self._ask_time(session)
+            if isinstance(answer, NoAnswer):
+                self._log.warning("clock_not_measured", why=answer.reason)
+                break
+            received_at = self._clock.now()
+            samples.append(
+                TimeSample(sent_at=sent_at, received_at=received_at, venue_time_ms=answer)
+            )
+        if not samples:
+            return False
+        before = self._venue_clock.offset
+        self._venue_clock.adjust(samples)
+        self._log.info(
+            "clock_measured",
+            offset_us=self._venue_clock.offset // 1000,
+            moved_us=(self._venue_clock.offset - before) // 1000,
+        )
+        return True
+
+    async def _step(self, session: WsSession, request: Request) -> None:
+        answer = await session.request(
+            request, lambda fate: read_outcome(fate, lambda _: None), self._reply_timeout
+        )
+        if answer is None:
+            return
+        method, reason = request.method, answer.reason
+        self._log.error("session_step_failed", method=method, code=answer.code, why=reason)
+        if answer.retryable:
+            raise VenueUnreachable(f"{method}: {reason}")
+        raise VenueRejected(answer.code, f"{method}: {reason}")
+
+    def _ask_time(self, session: WsSession) -> "asyncio.Future[int | NoAnswer]":
+        return session.request(self._requests.public("time", {}), read_time, self._reply_timeout)
+
+
+def read_time(fate: Fate) -> int | NoAnswer:
+    """Read the fate of a request for the venue's time, in milliseconds."""
+    return read_outcome(fate, lambda reply: decode_time(reply.envelope.result))

@@ -79,9 +79,14 @@ class NoAnswer(msgspec.Struct, frozen=True):
     retry_at_ms: int = 0
 
 
+class Valid(msgspec.Struct, frozen=True):
+    """The venue would have taken the order that it was asked about. It took none."""
+
+
 SubmitOutcome: TypeAlias = Accepted | Rejected | NotSent | Unknown
 CancelOutcome: TypeAlias = Accepted | NotOpen | Rejected | NotSent | Unknown
 QueryOutcome: TypeAlias = Found | NotFound | NoAnswer
+OrderTestOutcome: TypeAlias = Valid | Rejected | NoAnswer
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -175,6 +180,10 @@ class Gateway(Protocol):
 
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, write and await one order."""
+        ...
+
+    async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
+        """Ask whether the venue would take an order: key, form and filters. It is not placed."""
         ...
 
     async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:

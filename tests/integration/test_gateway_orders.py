@@ -27,6 +27,7 @@ from genesis.exchange.gateway import (
     StreamGap,
     SubmitOutcome,
     Unknown,
+    Valid,
 )
 from genesis.units import NANOS_PER_SECOND, SCALE
 from genesis.venue.config import SIM_ACCOUNT_ID
@@ -225,6 +226,24 @@ async def test_an_immediate_order_that_finds_nothing_expires() -> None:
         outcome = await submit(gateway, limit_price=price, time_in_force=TimeInForce.IOC)
         assert isinstance(outcome, Accepted)
         assert (outcome.report.state, outcome.fills) == (OrderState.EXPIRED, ())
+
+
+async def test_an_order_can_be_tried_without_placing_it() -> None:
+    """The venue judges form and filters as it would of a real one, and its books stay as they were.
+
+    The id of an order that was only tried is still free.
+    """
+    async with (
+        open_venue(model_config()) as (_, address),
+        gateway_to(api(address), signer=SIGNER) as gateway,
+    ):
+        order = approved(order_type=OrderType.MARKET, limit_price=0, quantity=SCALE // 100)
+        assert await gateway.test_order(order) == Valid()
+        refused = await gateway.test_order(approved(quantity=SCALE + 1))
+        assert refused == Rejected(-1013, "Filter failure: LOT_SIZE", retryable=False)
+        assert await gateway.query(SYMBOL, ORDER_ID) == NotFound()
+        assert await gateway.trades_since(SYMBOL, 1) == ()
+        await buy(gateway)
 
 
 async def test_refusals_of_the_venue_are_typed() -> None:

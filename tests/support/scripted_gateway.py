@@ -13,9 +13,11 @@ from genesis.exchange.gateway import (
     NoAnswer,
     NotFound,
     NotOpen,
+    OrderTestOutcome,
     PreparedRequest,
     QueryOutcome,
     SubmitOutcome,
+    Valid,
 )
 from genesis.units import Nanos
 from tests.support.builders import CAPITAL, NOW, VENUE_MS
@@ -34,6 +36,7 @@ class ScriptedGateway:
         self.now_ms: int | NoAnswer = VENUE_MS
         self.cancels: deque[CancelOutcome] = deque()
         self.queries: deque[QueryOutcome] = deque()
+        self.order_tests: deque[OrderTestOutcome] = deque()
         self.open: tuple[ExecutionReport, ...] | NoAnswer = ()
         self.orders: tuple[ExecutionReport, ...] | NoAnswer = ()
         self.trades: tuple[Fill, ...] | NoAnswer = ()
@@ -70,6 +73,11 @@ class ScriptedGateway:
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, take and await."""
         return await self.submit_prepared(self.build_submit(order, timestamp_ms=timestamp_ms))
+
+    async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
+        """Answer the next laid-out outcome, else that the order is good."""
+        self.asked.append(f"test {order.intent.symbol} {order.intent.client_order_id}")
+        return self.order_tests.popleft() if self.order_tests else Valid()
 
     async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
         """Answer the next laid-out outcome, else that nothing is open."""

@@ -27,10 +27,12 @@ from genesis.exchange.gateway import (
     NotFound,
     NotOpen,
     NotSent,
+    OrderTestOutcome,
     QueryOutcome,
     Rejected,
     SubmitOutcome,
     Unknown,
+    Valid,
 )
 from genesis.units import Nanos
 
@@ -99,6 +101,14 @@ def query_outcome(fate: Fate, client_order_id: str) -> QueryOutcome:
         fate, lambda reply: decode_order(reply.envelope.result, client_order_id, reply.received_at)
     )
     return report if isinstance(report, NoAnswer) else Found(report)
+
+
+def order_test_outcome(fate: Fate) -> OrderTestOutcome:
+    """Return what the fate of `order.test` says of an order. Nothing was at stake."""
+    answer = read_outcome(fate, lambda _reply: Valid())
+    if isinstance(answer, NoAnswer) and not answer.retryable:
+        return Rejected(answer.code, answer.reason, retryable=False)
+    return answer
 
 
 def read_outcome(fate: Fate, decode: Callable[[Reply], _T]) -> _T | NoAnswer:

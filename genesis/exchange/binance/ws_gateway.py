@@ -21,6 +21,7 @@ from genesis.exchange.binance.outcomes import (
     Fate,
     Reply,
     cancel_outcome,
+    order_test_outcome,
     query_outcome,
     read_outcome,
     submit_outcome,
@@ -34,6 +35,7 @@ from genesis.exchange.gateway import (
     Account,
     CancelOutcome,
     NoAnswer,
+    OrderTestOutcome,
     PreparedRequest,
     QueryOutcome,
     SubmitOutcome,
@@ -144,6 +146,12 @@ class WsGateway:
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, write and await one order. See the port."""
         return await self.submit_prepared(self.build_submit(order, timestamp_ms=timestamp_ms))
+
+    async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
+        """Ask whether the venue would take an order. See the port."""
+        return await self._private(
+            "order.test", requests.place_params(order.intent), order_test_outcome
+        )
 
     async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
         """Cancel one open order. See the port."""

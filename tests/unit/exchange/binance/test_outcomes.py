@@ -10,6 +10,7 @@ from genesis.exchange.binance.outcomes import (
     Reply,
     Unwritten,
     cancel_outcome,
+    order_test_outcome,
     query_outcome,
     read_outcome,
     submit_outcome,
@@ -23,6 +24,7 @@ from genesis.exchange.gateway import (
     NotSent,
     Rejected,
     Unknown,
+    Valid,
 )
 from tests.support.exchange_builders import FILLED_NOW, ORDER_ID, failure, order_reply, success
 
@@ -145,3 +147,12 @@ def test_a_read_gives_what_was_decoded() -> None:
     """A good answer is the value itself."""
     fate = reply(success(1, {"serverTime": 5}))
     assert read_outcome(fate, lambda answer: decode_time(answer.envelope.result)) == 5
+
+
+def test_a_tried_order_is_good_refused_or_not_answered() -> None:
+    """Only a final refusal says that such an order cannot be placed; the rest is asked again."""
+    assert order_test_outcome(reply(success(1, {}))) == Valid()
+    refused = order_test_outcome(reply(failure(1, -2015, "Invalid API-key.", status=401)))
+    assert refused == Rejected(-2015, "Invalid API-key.", retryable=False)
+    assert isinstance(order_test_outcome(reply(failure(1, -1021, "Outside."))), NoAnswer)
+    assert isinstance(order_test_outcome(LOST), NoAnswer)

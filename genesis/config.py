@@ -333,6 +333,16 @@ class LogSettings(Section):
     kept_files: int = Field(4, ge=1, le=100, description="Rotated files that are kept.")
 
 
+class ExchangeSettings(Section):
+    """How the venue is reached."""
+
+    ca_file: AbsolutePath | None = Field(
+        None,
+        description="PEM file of certificate authorities to believe beside the system's own: a "
+        "company's, or a test's.",
+    )
+
+
 class CredentialSettings(Section):
     """Where the trading key is. The key itself is never a setting."""
 
@@ -364,6 +374,7 @@ class Settings(Section):
     supervision: SupervisionSettings = SupervisionSettings()
     links: LinkSettings = LinkSettings()
     logs: LogSettings = LogSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     credentials: CredentialSettings = CredentialSettings()
 
     @model_validator(mode="after")

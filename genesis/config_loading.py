@@ -231,6 +231,10 @@ def _nearest(name: str, model: type[BaseModel]) -> str:
 
 def _missing_files(settings: Settings) -> Iterator[str]:
     """Find files that the settings name and that cannot be read."""
+    ca_file = settings.exchange.ca_file
+    if ca_file is not None and not os.access(ca_file, os.R_OK):
+        reason = "cannot be read" if ca_file.exists() else "does not exist"
+        yield f"exchange.ca_file: {ca_file} {reason}; name a PEM file of certificate authorities"
     tape = settings.market.path
     if tape is None:
         return

@@ -27,6 +27,7 @@ from genesis.errors import ConfigError
 from genesis.exchange.binance.signing import Signer, make_signer
 from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.exchange.gateway import UserEvent
+from genesis.exchange.tls import tls_for
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.codec import decode_signals, encode_report
 from genesis.ipc.links import RingPublisher, RingSubscriber
@@ -112,14 +113,16 @@ class _Executor:
             RingSubscriber(ring, 0, "cursor", decode_signals) for ring in spec.signal_rings
         ]
         self._parking = ParkingLot(asyncio.get_running_loop(), self._signals)
+        ws_api_url = spec.endpoints.ws_api_url
         self._gateway = WsGateway(
-            spec.endpoints.ws_api_url,
+            ws_api_url,
             signer,
             self._take_event,
             clock=context.clock,
             log=context.log,
             recv_window_ms=settings.orders.recv_window_ms,
             reply_timeout_ms=settings.orders.reply_timeout_ms,
+            tls=tls_for(ws_api_url, spec.endpoints.ca_file),
         )
         self._core = ExecutionCore(
             catalogue=context.catalogue,

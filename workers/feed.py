@@ -12,10 +12,11 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.data.counts import DropReason, FeedCounts
 from genesis.data.market_feed import MarketDataFeed
-from genesis.engine.boot import Endpoints
 from genesis.errors import ConfigError
+from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.stream_connection import AnyStreamConnection
 from genesis.exchange.stream_self_test import choose_connection_type
+from genesis.exchange.tls import tls_for
 from genesis.exchange.websocket_manager import WebSocketManager
 from genesis.ipc.board import BoardPageWriter, Counter, Gauge
 from genesis.ipc.links import RingPublisher
@@ -123,7 +124,7 @@ class _Feed:
         self._report = DropReport(self._feed.counts, self._board, self._log)
         self._intake = FrameIntake(self._feed, self._publisher, context.clock, self._ask_snapshots)
         self._questions = VenueQuestions(
-            spec.endpoints.ws_api_url,
+            spec.endpoints,
             self._feed,
             context.catalogue,
             clock=context.clock,
@@ -156,6 +157,7 @@ class _Feed:
         Raises:
             ConfigError: There are more instruments than connections can carry.
         """
+        tls = tls_for(endpoints.streams_url, endpoints.ca_file)
         connection_type, fault = choose_connection_type()
         if fault:
             self._log.warning("fast_path_unsound", reason=fault)
@@ -169,6 +171,7 @@ class _Feed:
                 stream_names,
                 self._intake,
                 connection_type=connection_type,
+                tls=tls,
                 clock=self._context.clock,
                 log=self._log.bind(connection=number),
                 board=self._board,

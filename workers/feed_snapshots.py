@@ -19,8 +19,10 @@ from genesis.exchange.binance.outcomes import Fate, Reply, read_outcome
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
+from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer
 from genesis.exchange.request_connection import RequestConnection, connect_requests
+from genesis.exchange.tls import tls_for
 from genesis.limits import FEED_CLOCK_PERIOD, READ_TIMEOUT, SNAPSHOT_LEVELS
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
@@ -34,7 +36,7 @@ class VenueQuestions:
 
     def __init__(
         self,
-        url: str,
+        endpoints: Endpoints,
         feed: MarketDataFeed,
         catalogue: InstrumentCatalogue,
         *,
@@ -43,7 +45,8 @@ class VenueQuestions:
         on_books_changed: Callable[[], None],
     ) -> None:
         self.venue_clock = VenueClock()
-        self._url = url
+        self._url = endpoints.ws_api_url
+        self._tls = tls_for(endpoints.ws_api_url, endpoints.ca_file)
         self._feed = feed
         self._catalogue = catalogue
         self._clock = clock
@@ -59,7 +62,7 @@ class VenueQuestions:
 
     async def connect(self) -> RequestConnection:
         """Open a connection to the WebSocket API; market questions need no key."""
-        return await connect_requests(self._url, self._clock.now)
+        return await connect_requests(self._url, self._clock.now, tls=self._tls)
 
     async def serve(self, connection: RequestConnection) -> str:
         """Ask until the connection ends; return why it ended."""

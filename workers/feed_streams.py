@@ -1,6 +1,7 @@
 """One connection of the feed: its subscriptions, its messages, its end."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -100,6 +101,7 @@ class StreamLink:
         intake: FrameIntake,
         *,
         connection_type: StreamConnectionType,
+        tls: ssl.SSLContext | None = None,
         clock: EngineClock,
         log: FilteringBoundLogger,
         board: BoardPageWriter,
@@ -111,6 +113,7 @@ class StreamLink:
         self._stream_names = tuple(stream_names)
         self._intake = intake
         self._connection_type = connection_type
+        self._tls = tls
         self._clock = clock
         self._log = log
         self._board = board
@@ -125,6 +128,7 @@ class StreamLink:
             self._receive,
             self._clock.now,
             connection_type=self._connection_type,
+            tls=self._tls,
         )
 
     async def serve(self, connection: AnyStreamConnection) -> str:

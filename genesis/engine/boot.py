@@ -13,6 +13,7 @@ import msgspec
 from genesis.domain.instruments import Instrument
 from genesis.engine.roles import Role
 from genesis.errors import LinkError
+from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.links import RingHandle
 from genesis.limits import BOOT_SPEC_BYTES_MAX
 from genesis.strategies.base import StrategySpec
@@ -22,13 +23,6 @@ BOOT_ARGUMENT: Final = "--boot-fd"
 
 PARENT_BOARD_PAGE: Final = 0
 """The parent's own page of the status board; children have the pages after it."""
-
-
-class Endpoints(msgspec.Struct, frozen=True):
-    """Where the venue listens."""
-
-    streams_url: str
-    ws_api_url: str
 
 
 class TradingKey(msgspec.Struct, frozen=True):

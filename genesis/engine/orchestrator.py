@@ -234,7 +234,7 @@ class Orchestrator:
         symbols = self._settings.strategies.symbols or None
         try:
             return self._surroundings.fetch_instruments(
-                self._plan.ws_api_url, symbols, limits.LISTING_TIMEOUT
+                self._plan.endpoints, symbols, limits.LISTING_TIMEOUT
             )
         except VenueRejected as error:
             raise ConfigError(f"strategies.symbols: the venue refused: {error}") from error

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from genesis.clock import EngineClock
 from genesis.config import Settings
 from genesis.domain.instruments import Instrument
-from genesis.engine.boot import BootSpec, Endpoints
+from genesis.engine.boot import BootSpec
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.surroundings import Shards
 from genesis.engine.wiring import Seat, Wiring
 from genesis.errors import ChildFailed
+from genesis.exchange.endpoints import Endpoints
 from genesis.strategies.base import StrategySpec
 
 
@@ -47,10 +48,10 @@ class RunPlan:
         return market.source if market.path is None else f"{market.source}:{market.path.name}"
 
     @property
-    def ws_api_url(self) -> str:
-        """Where the venue takes requests, once it was learned."""
+    def endpoints(self) -> Endpoints:
+        """Where the venue listens, once it was learned."""
         assert self._endpoints is not None, "the venue said where it listens"
-        return self._endpoints.ws_api_url
+        return self._endpoints
 
     def learn_venue(self, detail: Mapping[str, str | int]) -> None:
         """Take the port from the venue's readiness; a restarted venue must come back to it.
@@ -63,8 +64,12 @@ class RunPlan:
             raise ChildFailed("venue: it did not say which port it listens on")
         host = self.settings.venue.host
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        ca_file = self.settings.exchange.ca_file
         self._endpoints = Endpoints(
-            streams_url=f"ws://{authority}/stream", ws_api_url=f"ws://{authority}/ws-api/v3"
+            streams_url=f"ws://{authority}/stream",
+            ws_api_url=f"ws://{authority}/ws-api/v3",
+            rest_url=f"http://{authority}/api/v3",
+            ca_file="" if ca_file is None else str(ca_file),
         )
         venue = self.settings.venue.model_copy(update={"port": port})
         self._venue_settings = self.settings.model_copy(update={"venue": venue})

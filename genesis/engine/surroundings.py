@@ -10,6 +10,7 @@ from genesis.engine.roles import Role
 from genesis.engine.spawn import CHILD_MODULES
 from genesis.engine.strategy_registry import deal_shards
 from genesis.exchange.binance.catalogue import fetch_instruments
+from genesis.exchange.endpoints import Endpoints
 from genesis.strategies.base import StrategySpec
 from genesis.strategies.loader import load_roster, specs_of
 from genesis.units import Nanos
@@ -39,13 +40,13 @@ def plan_shards(
 class Surroundings:
     """The real ones by default.
 
-    `modules` are the children's programs; `fetch_instruments(ws_api_url, symbols, timeout)` blocks
+    `modules` are the children's programs; `fetch_instruments(endpoints, symbols, timeout)` blocks
     until the venue has answered; `plan_shards(settings, catalogue, number)` returns one shard for
     each worker.
     """
 
     modules: Mapping[Role, str] = field(default_factory=lambda: CHILD_MODULES)
-    fetch_instruments: Callable[[str, Sequence[str] | None, Nanos], tuple[Instrument, ...]] = (
-        fetch_instruments
-    )
+    fetch_instruments: Callable[
+        [Endpoints, Sequence[str] | None, Nanos], tuple[Instrument, ...]
+    ] = fetch_instruments
     plan_shards: Callable[[Settings, InstrumentCatalogue, NumberStrategies], Shards] = plan_shards

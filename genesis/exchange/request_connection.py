@@ -6,6 +6,7 @@ frame is either written now or not at all.
 """
 
 import functools
+import ssl
 from collections.abc import Callable
 from typing import Final, TypeAlias, cast
 
@@ -133,11 +134,16 @@ class RequestConnection(ClientConnection):
 
 
 async def connect_requests(
-    url: str, now: Now, *, open_timeout: Nanos = CONNECT_TIMEOUT
+    url: str,
+    now: Now,
+    *,
+    tls: ssl.SSLContext | None = None,
+    open_timeout: Nanos = CONNECT_TIMEOUT,
 ) -> RequestConnection:
     """Open a connection, without compression, without a proxy from the environment.
 
     There is no keepalive ping either: the venue pings, and counts ours against its message limit.
+    `tls` is what `tls_for` makes of the address: a `wss://` one is never opened without it.
 
     Raises:
         OSError: The TCP connection failed, or opening took longer than `open_timeout`.
@@ -148,6 +154,7 @@ async def connect_requests(
         url,
         # `connect` calls this like the class it declares; a partial of that class is as good.
         create_connection=cast("type[ClientConnection]", factory),
+        ssl=tls,
         compression=None,
         proxy=None,
         open_timeout=open_timeout / NANOS_PER_SECOND,

@@ -10,6 +10,7 @@ version before the first connection; where it fails, `LibraryStreamConnection` t
 """
 
 import functools
+import ssl
 import struct
 from collections.abc import Callable
 from typing import Final, TypeAlias, TypedDict, Unpack, cast
@@ -217,6 +218,7 @@ async def connect_stream(
     now: Now,
     *,
     connection_type: StreamConnectionType = StreamConnection,
+    tls: ssl.SSLContext | None = None,
     open_timeout: Nanos = CONNECT_TIMEOUT,
 ) -> AnyStreamConnection:
     """Open a stream and deliver its messages to `receiver` until it ends; await `until_closed()`.
@@ -224,6 +226,7 @@ async def connect_stream(
     There is no compression (inflating costs more than the bytes it saves), no proxy from the
     environment, and no keepalive ping: the venue pings, and counts our pings against its five
     messages a second (`binance-spot.md` section 2). Watch `last_read_at` for silence.
+    `tls` is as in `connect_requests`.
 
     Raises:
         OSError: The TCP connection failed, or opening took longer than `open_timeout`.
@@ -234,6 +237,7 @@ async def connect_stream(
         url,
         # `connect` calls this like the class it declares; a partial of that class is as good.
         create_connection=cast("type[ClientConnection]", factory),
+        ssl=tls,
         compression=None,
         proxy=None,
         open_timeout=open_timeout / NANOS_PER_SECOND,

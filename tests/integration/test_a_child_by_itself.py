@@ -79,7 +79,7 @@ def nursery(tmp_path: Path) -> Iterator[Nursery]:
     plan = RunPlan(settings, state, wiring, EngineClock.start(), log_fd)
     outside = surroundings()
     plan.learn_venue({"port": 1})
-    instruments = outside.fetch_instruments(plan.ws_api_url, None, 1)
+    instruments = outside.fetch_instruments(plan.endpoints, None, 1)
     catalogue = InstrumentCatalogue(instruments)
     plan.learn_market(
         instruments, outside.plan_shards(settings, catalogue, state.number_strategies)

@@ -10,8 +10,8 @@ from websockets.asyncio.server import ServerConnection
 
 from genesis.data.frames import StreamKind
 from genesis.domain.market import Bar, MarketGap, Quote, TradeTick
-from genesis.engine.boot import Endpoints
 from genesis.engine.control import Ready, Stopped
+from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.histogram import Stage
 from genesis.units import NANOS_PER_MS, SCALE
@@ -51,7 +51,9 @@ async def market(tmp_path: Path, *symbols: str) -> AsyncIterator[Market]:
     """Start a feed of these instruments before two servers, and end all of it."""
     async with StreamVenue() as streams, ScriptedVenue() as requests:
         requests.on("depth", replies(snapshot(10)))
-        endpoints = Endpoints(streams_url=streams.url, ws_api_url=requests.url)
+        endpoints = Endpoints(
+            streams_url=streams.url, ws_api_url=requests.url, rest_url=requests.rest_url
+        )
         run = FeedRun(tmp_path, endpoints, *(symbols or ("BTCUSDT",)))
         async with run as feed:
             yield Market(feed, streams, requests)

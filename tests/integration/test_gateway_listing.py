@@ -10,6 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from genesis.domain.instruments import Instrument
 from genesis.errors import VenueRejected, VenueUnreachable
 from genesis.exchange.binance.catalogue import fetch_instruments
+from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 from tests.support.exchange_builders import Json, failure, symbol_entry
@@ -28,9 +29,9 @@ SYMBOLS: Final = ("ETHUSDT", "BTCUSDT")
 LISTING: Final[Json] = {"symbols": [symbol_entry("BTCUSDT"), symbol_entry("ETHUSDT")]}
 
 
-async def fetch(url: str, timeout_after: int = LONG) -> tuple[Instrument, ...]:
+async def fetch(endpoints: Endpoints, timeout_after: int = LONG) -> tuple[Instrument, ...]:
     """Fetch as the parent does, on a thread of its own so that the venue can answer."""
-    fetching = partial(fetch_instruments, url, SYMBOLS, timeout_after)
+    fetching = partial(fetch_instruments, endpoints, SYMBOLS, timeout_after)
     return await asyncio.get_running_loop().run_in_executor(None, fetching)
 
 
@@ -38,7 +39,7 @@ async def test_the_parent_learns_the_instruments_it_asks_for() -> None:
     """Rows follow the parent's order, and the listing needs no key."""
     async with ScriptedVenue() as venue:
         venue.on("exchangeInfo", replies(LISTING))
-        instruments = await fetch(venue.url)
+        instruments = await fetch(venue.endpoints)
         (request,) = await venue.received("exchangeInfo")
     assert [entry.symbol for entry in instruments] == list(SYMBOLS)
     assert [entry.instrument_id for entry in instruments] == [0, 1]
@@ -49,7 +50,7 @@ async def test_the_executor_reads_the_same_listing() -> None:
     """The gateway gives the same instruments; a missing one is no answer."""
     async with ScriptedVenue() as venue, gateway_to(venue.url) as gateway:
         venue.on("exchangeInfo", replies(LISTING))
-        assert await gateway.instruments(SYMBOLS) == await fetch(venue.url)
+        assert await gateway.instruments(SYMBOLS) == await fetch(venue.endpoints)
         assert isinstance(await gateway.instruments(("SOLUSDT",)), NoAnswer)
 
 
@@ -62,7 +63,7 @@ async def test_an_unknown_symbol_is_named() -> None:
     async with ScriptedVenue() as venue:
         venue.on("exchangeInfo", refuse)
         with pytest.raises(VenueRejected, match=r"Invalid symbol.*ETHUSDT, BTCUSDT"):
-            await fetch(venue.url)
+            await fetch(venue.endpoints)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ async def test_a_refusal_is_for_now_or_for_good(code: int, error: type[Exception
     async with ScriptedVenue() as venue:
         venue.on("exchangeInfo", refuse)
         with pytest.raises(error, match="No"):
-            await fetch(venue.url)
+            await fetch(venue.endpoints)
 
 
 async def test_an_unreadable_listing_is_no_listing() -> None:
@@ -86,7 +87,7 @@ async def test_an_unreadable_listing_is_no_listing() -> None:
     async with ScriptedVenue() as venue:
         venue.on("exchangeInfo", replies({"symbols": [symbol_entry("BTCUSDT")]}))
         with pytest.raises(VenueUnreachable, match="lacks ETHUSDT"):
-            await fetch(venue.url)
+            await fetch(venue.endpoints)
 
 
 async def test_a_silent_venue_is_given_up() -> None:
@@ -94,15 +95,15 @@ async def test_a_silent_venue_is_given_up() -> None:
     async with ScriptedVenue() as venue:
         venue.on("exchangeInfo", cuts_the_connection)
         with pytest.raises(VenueUnreachable, match="no listing"):
-            await fetch(venue.url)
+            await fetch(venue.endpoints)
         venue.on("exchangeInfo", stays_silent)
         with pytest.raises(VenueUnreachable, match="no listing"):
-            await fetch(venue.url, SHORT)
+            await fetch(venue.endpoints, SHORT)
 
 
 async def test_a_venue_that_is_not_there_is_unreachable() -> None:
     """A refused connection is a venue error with the address in it."""
     async with ScriptedVenue() as venue:
-        url = venue.url
-    with pytest.raises(VenueUnreachable, match=url):
-        await fetch(url)
+        endpoints = venue.endpoints
+    with pytest.raises(VenueUnreachable, match=endpoints.ws_api_url):
+        await fetch(endpoints)

@@ -41,7 +41,7 @@ from tests.support.gateways import (
     make_gateway,
     running,
 )
-from tests.support.venue import API_KEY, model_config, open_venue
+from tests.support.venue import API_KEY, endpoints_of, model_config, open_venue
 
 SIGNER: Final = make_signer(API_KEY, ED25519_PEM)
 HMAC_SIGNER: Final = make_signer("hmac-key", HMAC_SECRET)
@@ -62,7 +62,7 @@ async def instrument_at(address: str) -> Instrument:
     """Return the rules of the symbol, fetched as the parent does."""
     loop = asyncio.get_running_loop()
     listed = await loop.run_in_executor(
-        None, fetch_instruments, api(address), (SYMBOL,), 20 * NANOS_PER_SECOND
+        None, fetch_instruments, endpoints_of(address), (SYMBOL,), 20 * NANOS_PER_SECOND
     )
     return listed[0]
 
@@ -357,12 +357,16 @@ async def test_the_listing_is_the_venues_own() -> None:
     loop = asyncio.get_running_loop()
     within = 20 * NANOS_PER_SECOND
     async with open_venue(model_config()) as (_, address):
-        everything = await loop.run_in_executor(None, fetch_instruments, api(address), None, within)
+        everything = await loop.run_in_executor(
+            None, fetch_instruments, endpoints_of(address), None, within
+        )
         symbols = tuple(entry.symbol for entry in reversed(everything))
-        chosen = await loop.run_in_executor(None, fetch_instruments, api(address), symbols, within)
+        chosen = await loop.run_in_executor(
+            None, fetch_instruments, endpoints_of(address), symbols, within
+        )
         with pytest.raises(VenueRejected, match="NOSUCHUSDT"):
             await loop.run_in_executor(
-                None, fetch_instruments, api(address), ("NOSUCHUSDT",), within
+                None, fetch_instruments, endpoints_of(address), ("NOSUCHUSDT",), within
             )
     assert len(everything) == 3
     assert tuple(entry.symbol for entry in chosen) == symbols

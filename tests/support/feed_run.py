@@ -13,10 +13,11 @@ import msgspec
 from genesis.clock import EngineClock
 from genesis.config import LinkSettings, Settings, StrategySettings
 from genesis.domain.market import MarketEvent
-from genesis.engine.boot import BootSpec, Endpoints
+from genesis.engine.boot import BootSpec
 from genesis.engine.control import Ready, Stop, ToParent
 from genesis.engine.spawn import ChildProcess, Spawner
 from genesis.engine.wiring import Seat, Wiring
+from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.board import BoardPage, Counter
 from genesis.ipc.codec import decode_market
 from genesis.ipc.links import RingSubscriber

@@ -15,6 +15,7 @@ import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from genesis.exchange.endpoints import Endpoints
 from tests.support.exchange_builders import Json, success, user_event
 
 
@@ -76,6 +77,16 @@ class ScriptedVenue:
     def url(self) -> str:
         """Where the venue listens, now or once started again."""
         return f"ws://127.0.0.1:{self._port}/ws-api/v3"
+
+    @property
+    def rest_url(self) -> str:
+        """Where a client would look for REST: nothing is served there."""
+        return f"http://127.0.0.1:{self._port}/api/v3"
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The venue's addresses; there are no streams."""
+        return Endpoints(streams_url=self.url, ws_api_url=self.url, rest_url=self.rest_url)
 
     async def start(self) -> None:
         """Listen, on the port of the last time if there was one."""

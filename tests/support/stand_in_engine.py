@@ -17,6 +17,7 @@ from genesis.engine.orchestrator import run_engine
 from genesis.engine.roles import ROLES
 from genesis.engine.surroundings import NumberStrategies, Shards, Surroundings
 from genesis.errors import GenesisError
+from genesis.exchange.endpoints import Endpoints
 from genesis.status import StatusDocument
 from genesis.strategies.base import StrategySpec
 from genesis.units import SCALE, Nanos
@@ -45,9 +46,10 @@ def surroundings() -> Surroundings:
 
 
 def _fetch_instruments(
-    url: str, symbols: Sequence[str] | None, timeout: Nanos
+    endpoints: Endpoints, symbols: Sequence[str] | None, timeout: Nanos
 ) -> tuple[Instrument, ...]:
-    assert url.endswith("/ws-api/v3")
+    assert endpoints.ws_api_url.endswith("/ws-api/v3")
+    assert endpoints.rest_url.endswith("/api/v3")
     assert timeout > 0
     del symbols
     return (

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.client import ClientConnection, connect
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
+from genesis.exchange.endpoints import Endpoints
 from genesis.units import NANOS_PER_MS, Nanos, Price, fixed_from_text
 from genesis.venue.config import SIM_ACCOUNT_ID, ModelOptions, VenueConfig
 from genesis.venue.depth_feed import DepthSnapshot
@@ -228,6 +229,16 @@ async def open_venue(config: VenueConfig) -> AsyncIterator[tuple[VenueServer, st
         yield server, f"ws://127.0.0.1:{port}"
     finally:
         await server.close()
+
+
+def endpoints_of(address: str) -> Endpoints:
+    """Return where a client finds each service of the venue at `address`."""
+    authority = address.removeprefix("ws://")
+    return Endpoints(
+        streams_url=f"ws://{authority}/stream",
+        ws_api_url=f"ws://{authority}/ws-api/v3",
+        rest_url=f"http://{authority}/api/v3",
+    )
 
 
 class ApiClient:

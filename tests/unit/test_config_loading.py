@@ -197,6 +197,14 @@ def test_a_tape_must_exist_and_hold_frames(tmp_path: Path) -> None:
     assert load_settings(overrides=replay, environ={}).market.path == tape
 
 
+def test_authorities_that_cannot_be_read_are_found_before_the_start(tmp_path: Path) -> None:
+    """The engine must not find out when it connects."""
+    missing = tmp_path / "ca.pem"
+    assert faults_of(overrides=(f"exchange.ca_file={missing}",)) == [
+        f"exchange.ca_file: {missing} does not exist; name a PEM file of certificate authorities"
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_tape_is_refused(tmp_path: Path) -> None:
     """A frame file that we may not read is a fault of the configuration."""

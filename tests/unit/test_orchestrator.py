@@ -24,6 +24,7 @@ from genesis.errors import (
     VenueRejected,
     VenueUnreachable,
 )
+from genesis.exchange.endpoints import Endpoints
 from genesis.status import StatusDocument
 from genesis.units import Nanos
 from tests.support.stand_in_engine import environment, stand_in_settings, surroundings
@@ -70,13 +71,13 @@ class Run:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def fetch_late(
-        self, url: str, symbols: Sequence[str] | None, timeout: Nanos
+        self, endpoints: Endpoints, symbols: Sequence[str] | None, timeout: Nanos
     ) -> tuple[Instrument, ...]:
         """Answer as a venue that needs a while: twice there is no answer."""
-        self.asked.append(url)
+        self.asked.append(endpoints.ws_api_url)
         if len(self.asked) < 3:
             raise VenueUnreachable("no listing")
-        return surroundings().fetch_instruments(url, symbols, timeout)
+        return surroundings().fetch_instruments(endpoints, symbols, timeout)
 
     def states(self) -> list[str]:
         """Return the states that were shown, each once, in order."""
@@ -264,7 +265,9 @@ def test_without_a_listing_there_is_no_run(
 ) -> None:
     """A venue that stays silent, or knows none of the symbols, ends the start with its reason."""
 
-    def fetch(_url: str, _symbols: Sequence[str] | None, _timeout: Nanos) -> tuple[Instrument, ...]:
+    def fetch(
+        _endpoints: Endpoints, _symbols: Sequence[str] | None, _timeout: Nanos
+    ) -> tuple[Instrument, ...]:
         raise refusal
 
     run.surroundings = dataclasses.replace(run.surroundings, fetch_instruments=fetch)
@@ -276,7 +279,9 @@ def test_without_a_listing_there_is_no_run(
 def test_a_stop_while_the_listing_is_asked_for_is_obeyed(run: Run) -> None:
     """The question blocks a thread, not the parent."""
 
-    def fetch(_url: str, _symbols: Sequence[str] | None, _timeout: Nanos) -> tuple[Instrument, ...]:
+    def fetch(
+        _endpoints: Endpoints, _symbols: Sequence[str] | None, _timeout: Nanos
+    ) -> tuple[Instrument, ...]:
         run.stop()
         run.pauses.wait(0.3)
         return ()

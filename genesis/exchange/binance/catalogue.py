@@ -16,6 +16,8 @@ from genesis.errors import MalformedMessage, VenueRejected, VenueUnreachable
 from genesis.exchange.binance.errors import UNKNOWN_SYMBOL, Finality, finality_of
 from genesis.exchange.binance.messages import decode_envelope
 from genesis.exchange.binance.requests import instruments_params
+from genesis.exchange.endpoints import Endpoints
+from genesis.exchange.tls import tls_for
 from genesis.limits import CATALOGUE_BYTES_MAX, CLOSE_TIMEOUT
 from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_text
 
@@ -55,7 +57,7 @@ _decoder = msgspec.json.Decoder(_ExchangeInfo)
 
 
 def fetch_instruments(
-    ws_api_url: str, symbols: Sequence[str] | None, timeout: Nanos
+    endpoints: Endpoints, symbols: Sequence[str] | None, timeout: Nanos
 ) -> tuple[Instrument, ...]:
     """Ask the venue for its trading rules; wait at most `timeout` for connection and answer each.
 
@@ -65,14 +67,17 @@ def fetch_instruments(
     Raises:
         VenueUnreachable: There was no connection or no readable answer; trying again is right.
         VenueRejected: The venue knows no such symbol, or refuses otherwise for good.
+        ConfigError: The address would be reached unencrypted, or `ca_file` holds no certificates.
     """
+    url = endpoints.ws_api_url
     request = msgspec.json.encode(
         {"id": _REQUEST_ID, "method": "exchangeInfo", "params": instruments_params(symbols)}
     )
     seconds = timeout / NANOS_PER_SECOND
     try:
         with connect(
-            ws_api_url,
+            url,
+            ssl=tls_for(url, endpoints.ca_file),
             compression=None,
             proxy=None,
             open_timeout=seconds,
@@ -84,11 +89,11 @@ def fetch_instruments(
             message = connection.recv(timeout=seconds, decode=False)
     except (OSError, InvalidHandshake, ConnectionClosed) as error:
         reason = str(error) or type(error).__name__
-        raise VenueUnreachable(f"no listing from {ws_api_url}: {reason}") from None
+        raise VenueUnreachable(f"no listing from {url}: {reason}") from None
     try:
         return _read_listing(message, symbols)
     except MalformedMessage as error:
-        raise VenueUnreachable(f"no listing from {ws_api_url}: {error}") from None
+        raise VenueUnreachable(f"no listing from {url}: {error}") from None
 
 
 def decode_instruments(

@@ -5,6 +5,7 @@ exception, goes out by `WsGateway._send`.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -73,6 +74,7 @@ class WsGateway:
         log: FilteringBoundLogger,
         recv_window_ms: int,
         reply_timeout_ms: int,
+        tls: ssl.SSLContext | None = None,
         policy: ConnectionPolicy | None = None,
     ) -> None:
         log = log.bind(connection="ws_api")
@@ -82,7 +84,7 @@ class WsGateway:
             self._requests, clock=clock, log=log, reply_timeout=self._reply_timeout
         )
         self._sessions = WsSessions(
-            url, self._opener, on_event, clock=clock, log=log, policy=policy
+            url, self._opener, on_event, clock=clock, log=log, tls=tls, policy=policy
         )
 
     async def run(self) -> None:

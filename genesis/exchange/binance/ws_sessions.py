@@ -5,6 +5,7 @@ sent twice on the caller's behalf.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -41,9 +42,11 @@ class WsSessions:
         *,
         clock: EngineClock,
         log: FilteringBoundLogger,
+        tls: ssl.SSLContext | None = None,
         policy: ConnectionPolicy | None = None,
     ) -> None:
         self._url = url
+        self._tls = tls
         self._opener = opener
         self._on_event = on_event
         self._clock = clock
@@ -102,7 +105,7 @@ class WsSessions:
 
     async def _connect(self) -> RequestConnection:
         try:
-            return await connect_requests(self._url, self._clock.now)
+            return await connect_requests(self._url, self._clock.now, tls=self._tls)
         except (OSError, InvalidHandshake) as error:
             self._failure = VenueUnreachable(f"{self._url}: {str(error) or type(error).__name__}")
             raise

@@ -26,6 +26,7 @@ EVERYTHING_SET = Settings.model_validate(
             ],
         },
         "risk": {"daily_loss": {"sniper": "7.5"}},
+        "exchange": {"ca_file": "/ca.pem"},
         "credentials": {"key_file": "/key"},
     }
 )

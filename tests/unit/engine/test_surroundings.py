@@ -10,9 +10,13 @@ from genesis.domain.instruments import InstrumentCatalogue
 from genesis.engine.spawn import CHILD_MODULES
 from genesis.engine.surroundings import Surroundings, plan_shards
 from genesis.errors import ConfigError
+from genesis.exchange.endpoints import Endpoints
 from tests.support.stand_in_engine import surroundings
 
-CATALOGUE = InstrumentCatalogue(surroundings().fetch_instruments("ws://x/ws-api/v3", None, 1))
+ENDPOINTS = Endpoints(
+    streams_url="ws://x/stream", ws_api_url="ws://x/ws-api/v3", rest_url="http://x/api/v3"
+)
+CATALOGUE = InstrumentCatalogue(surroundings().fetch_instruments(ENDPOINTS, None, 1))
 
 
 def number(strategy_ids: Iterable[str]) -> Mapping[str, int]:

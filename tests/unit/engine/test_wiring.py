@@ -14,6 +14,7 @@ from genesis.engine.run_plan import RunPlan
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.wiring import Wiring, seats_of
 from genesis.errors import ChildFailed
+from genesis.exchange.endpoints import Endpoints
 from tests.support.stand_in_engine import stand_in_settings, surroundings
 
 
@@ -28,7 +29,7 @@ def plan(tmp_path: Path) -> Iterator[RunPlan]:
     plan = RunPlan(settings, state, wiring, EngineClock(5), log_fd=2)
     outside = surroundings()
     plan.learn_venue({"port": 4711})
-    instruments = outside.fetch_instruments(plan.ws_api_url, None, 1)
+    instruments = outside.fetch_instruments(plan.endpoints, None, 1)
     catalogue = InstrumentCatalogue(instruments)
     plan.learn_market(
         instruments, outside.plan_shards(settings, catalogue, state.number_strategies)
@@ -100,7 +101,11 @@ def test_a_restarted_venue_comes_back_to_its_port(plan: RunPlan) -> None:
     assert ports.pop("venue") == 4711
     assert set(ports.values()) == {0}
     assert told["feed"].endpoints is not None
-    assert told["feed"].endpoints.streams_url == "ws://127.0.0.1:4711/stream"
+    assert told["feed"].endpoints == Endpoints(
+        streams_url="ws://127.0.0.1:4711/stream",
+        ws_api_url="ws://127.0.0.1:4711/ws-api/v3",
+        rest_url="http://127.0.0.1:4711/api/v3",
+    )
 
 
 def test_only_the_venue_is_told_who_may_trade(plan: RunPlan) -> None:
@@ -117,7 +122,7 @@ def test_an_address_of_six_is_bracketed(plan: RunPlan, tmp_path: Path) -> None:
     settings = settings.model_copy(update={"venue": venue})
     other = RunPlan(settings, plan.state, plan.wiring, plan.clock, log_fd=2)
     other.learn_venue({"port": 1})
-    assert other.ws_api_url == "ws://[::1]:1/ws-api/v3"
+    assert other.endpoints.ws_api_url == "ws://[::1]:1/ws-api/v3"
     with pytest.raises(ChildFailed):
         other.learn_venue({"port": "1"})
 

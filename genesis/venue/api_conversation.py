@@ -9,9 +9,10 @@ from functools import partial
 from typing import Protocol
 
 from genesis.units import Nanos
-from genesis.venue.api_session import Admitted, ApiDesk, ApiSession
+from genesis.venue.api_session import ApiRequest, ApiSession
 from genesis.venue.connection import VenueConnection
 from genesis.venue.faults import EVENT_FAITHFUL, FAITHFUL, FaultPlan, RequestFate
+from genesis.venue.request_desk import RequestDesk
 from genesis.venue.websocket_frames import text_frame
 
 
@@ -46,7 +47,7 @@ class ApiConversation:
     def __init__(
         self,
         connection: VenueConnection,
-        desk: ApiDesk,
+        desk: RequestDesk,
         venue: ApiVenue,
         *,
         number: int,
@@ -83,13 +84,13 @@ class ApiConversation:
         """End the subscriptions. What was requested is carried out all the same."""
         self._session.close()
 
-    def _forward(self, admitted: Admitted, fate: RequestFate) -> None:
+    def _forward(self, admitted: ApiRequest, fate: RequestFate) -> None:
         """Hand the request to the matching engine's queue, unless it has grown too old."""
         now = self._venue.now()
         self._session.forward(admitted, now)
         self._venue.after(fate.queue_delay, partial(self._execute, admitted, fate, now))
 
-    def _execute(self, admitted: Admitted, fate: RequestFate, forwarded_at: Nanos) -> None:
+    def _execute(self, admitted: ApiRequest, fate: RequestFate, forwarded_at: Nanos) -> None:
         venue = self._venue
         if venue.has_failed:
             return
@@ -119,7 +120,7 @@ class ApiConversation:
             self._connection.write_frames(text_frame(message))
 
 
-def _asked_for(admitted: Admitted) -> str:
+def _asked_for(admitted: ApiRequest) -> str:
     """Return the client order id that a query names, or ""."""
     if admitted.method != "order.status":
         return ""

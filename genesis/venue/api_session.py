@@ -5,7 +5,6 @@ rate when it comes in; `forward` tests the age of trading requests again, just b
 `execute` carries it out. Between any two of them time may pass.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,14 +14,14 @@ import msgspec
 from genesis.limits import VENUE_SUBSCRIPTIONS_MAX
 from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
-from genesis.venue.api_methods import METHODS, ORDER_METHODS, Call, Result, Security
-from genesis.venue.exchange import Exchange
-from genesis.venue.parameters import Parameters, check_timing
+from genesis.venue.api_methods import METHODS, Result, Security
+from genesis.venue.parameters import Parameters
 from genesis.venue.refusals import Refused
 from genesis.venue.reports import JsonObject, encode_json
-from genesis.venue.request_limits import RateLimitCount, WeightLimit
-from genesis.venue.signatures import KeyVerifier, signed_payloads
-from genesis.venue.user_streams import Deliver, UserStreams, event_envelope
+from genesis.venue.request_desk import Admitted, Credentials, RequestDesk, read_timing
+from genesis.venue.request_limits import RateLimitCount
+from genesis.venue.signatures import SIGNATURE_PARAMETER, KeyVerifier, signed_payloads
+from genesis.venue.user_streams import Deliver, event_envelope
 
 CONNECT_WEIGHT: Final = 2
 SESSION_WEIGHT: Final = 2
@@ -33,9 +32,7 @@ _UNSUBSCRIBE: Final = "userDataStream.unsubscribe"
 _ENDING_METHODS: Final = frozenset({_LOGOUT, _UNSUBSCRIBE})
 
 _VERSION_PREFIX: Final = "v3/"
-_API_KEY_FORMAT: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _NO_ID: Final = msgspec.Raw(b"null")
-_NANOS_PER_US: Final = 1_000
 
 
 class _Request(msgspec.Struct):
@@ -62,27 +59,10 @@ _decode_request: Final = msgspec.json.Decoder(_Request).decode
 
 
 @dataclass(slots=True)
-class ApiDesk:
-    """What all connections share. `verifiers` are the registered keys by name."""
-
-    exchange: Exchange
-    verifiers: dict[str, KeyVerifier]
-    weight: WeightLimit
-    user_streams: UserStreams
-
-
-@dataclass(slots=True)
-class Admitted:
-    """A request that has come in. `refusal` is set when that is already the answer."""
+class ApiRequest(Admitted):
+    """A request with what names it on its connection."""
 
     id: msgspec.Raw = field(default_factory=lambda: _NO_ID)
-    method: str = ""
-    parameters: Parameters = field(default_factory=lambda: Parameters({}))
-    account_id: int = 0
-    timestamp_us: int = 0
-    window_us: int = 0
-    weight: int = 0
-    refusal: Refused | None = None
 
 
 @dataclass(slots=True)
@@ -98,7 +78,13 @@ class ApiSession:
     """
 
     def __init__(
-        self, desk: ApiDesk, number: int, deliver: Deliver, now: Nanos, *, rate_limits: bool = True
+        self,
+        desk: RequestDesk,
+        number: int,
+        deliver: Deliver,
+        now: Nanos,
+        *,
+        rate_limits: bool = True,
     ) -> None:
         self._desk = desk
         self._number = number
@@ -109,7 +95,7 @@ class ApiSession:
         self._subscriptions: dict[int, int] = {}
         self._logon_subscription: int | None = None
         self._next_subscription = 0
-        self._own_methods: dict[str, Callable[[Admitted, Nanos], Result]] = {
+        self._own_methods: dict[str, Callable[[ApiRequest, Nanos], Result]] = {
             "session.logon": self._log_on,
             "session.status": self._status,
             _LOGOUT: self._log_out,
@@ -121,28 +107,20 @@ class ApiSession:
         # A weight beyond the limit is shown by the first request; connecting itself succeeds.
         desk.weight.count(CONNECT_WEIGHT, self._connected_ms)
 
-    def admit(self, message: str | bytes, now: Nanos) -> Admitted:
+    def admit(self, message: str | bytes, now: Nanos) -> ApiRequest:
         """Judge a message that has come in. `forward` and `execute` must follow, now or later."""
-        admitted = Admitted()
+        admitted = ApiRequest()
         try:
             self._admit(message, admitted, now)
         except Refused as refusal:
             admitted.refusal = refusal
         return admitted
 
-    def forward(self, admitted: Admitted, now: Nanos) -> None:
+    def forward(self, admitted: ApiRequest, now: Nanos) -> None:
         """Hand an admitted request to matching, unless a trading request has grown too old."""
-        method = METHODS.get(admitted.method)
-        is_trade = method is not None and method.security is Security.TRADE
-        if admitted.refusal is None and is_trade:
-            try:
-                check_timing(admitted.timestamp_us, admitted.window_us, now // _NANOS_PER_US)
-            except Refused as refusal:
-                admitted.refusal = refusal
-                if admitted.method in ORDER_METHODS:
-                    self._desk.exchange.count_late_request(admitted.account_id, now)
+        self._desk.forward(admitted, now)
 
-    def execute(self, admitted: Admitted, now: Nanos) -> list[bytes]:
+    def execute(self, admitted: ApiRequest, now: Nanos) -> list[bytes]:
         """Carry out a forwarded request; return its reply, and the notices that follow it."""
         try:
             if admitted.refusal is not None:
@@ -156,7 +134,7 @@ class ApiSession:
             messages += self._end_subscriptions(admitted, now)
         return messages
 
-    def refuse(self, admitted: Admitted, refusal: Refused, now: Nanos) -> bytes:
+    def refuse(self, admitted: ApiRequest, refusal: Refused, now: Nanos) -> bytes:
         """Return the reply that refuses a request."""
         failure = _Failure(code=refusal.code, msg=refusal.text)
         if refusal.retry_at_ms:
@@ -175,7 +153,7 @@ class ApiSession:
 
     # Coming in.
 
-    def _admit(self, message: str | bytes, admitted: Admitted, now: Nanos) -> None:
+    def _admit(self, message: str | bytes, admitted: ApiRequest, now: Nanos) -> None:
         try:
             request = _decode_request(message)
             admitted.parameters = Parameters.from_json(request.params or {})
@@ -186,67 +164,46 @@ class ApiSession:
         method = METHODS.get(admitted.method)
         if method is None and admitted.method not in self._own_methods:
             raise refusals.unknown_method()
-        admitted.weight = SESSION_WEIGHT if method is None else method.weigh(admitted.parameters)
-        self._desk.weight.spend(admitted.weight, now // NANOS_PER_MS)
+        weight = SESSION_WEIGHT if method is None else method.weigh(admitted.parameters)
+        self._desk.spend(admitted, weight, now)
         if method is not None and method.security is not Security.NONE:
             self._authenticate(admitted, now)
 
-    def _authenticate(self, admitted: Admitted, now: Nanos) -> None:
-        """Find the account, by the request's own key and signature or by the session's.
-
-        The order of tests is key format, key known, mandatory parameters, timing, signature.
-        """
+    def _authenticate(self, admitted: ApiRequest, now: Nanos) -> None:
+        """Find the account, by the request's own key and signature or by the session's."""
         parameters = admitted.parameters
-        is_signed = "apiKey" in parameters or "signature" in parameters
+        is_signed = "apiKey" in parameters or SIGNATURE_PARAMETER in parameters
         if is_signed or self._logon is None:
-            admitted.account_id = self._check_signed(admitted, now).key.account_id
-            return
-        self._read_timing(admitted, now)
-        admitted.account_id = self._logon.verifier.key.account_id
+            self._check_signed(admitted, now)
+        else:
+            read_timing(admitted, now)
+            admitted.account_id = self._logon.verifier.key.account_id
 
-    def _check_signed(self, admitted: Admitted, now: Nanos) -> KeyVerifier:
+    def _check_signed(self, admitted: ApiRequest, now: Nanos) -> KeyVerifier:
         parameters = admitted.parameters
-        api_key = parameters.required_text("apiKey")
-        if _API_KEY_FORMAT.fullmatch(api_key) is None:
-            raise refusals.bad_key_format()
-        verifier = self._desk.verifiers.get(api_key)
-        if verifier is None:
-            raise refusals.unknown_key()
-        signature = parameters.required_text("signature")
-        self._read_timing(admitted, now)
-        if not any(
-            verifier.verifies(signature, payload) for payload in signed_payloads(parameters.texts)
-        ):
-            raise refusals.bad_signature()
-        return verifier
-
-    def _read_timing(self, admitted: Admitted, now: Nanos) -> None:
-        admitted.timestamp_us = admitted.parameters.timestamp_us()
-        admitted.window_us = admitted.parameters.receive_window_us()
-        check_timing(admitted.timestamp_us, admitted.window_us, now // _NANOS_PER_US)
+        credentials = Credentials(
+            parameters.required_text("apiKey"),
+            parameters.texts.get(SIGNATURE_PARAMETER),
+            signed_payloads(parameters.texts),
+        )
+        return self._desk.authenticate(admitted, credentials, now)
 
     # Being carried out.
 
-    def _run(self, admitted: Admitted, now: Nanos) -> Result:
+    def _run(self, admitted: ApiRequest, now: Nanos) -> Result:
         method = METHODS.get(admitted.method)
         if method is None:
             return self._own_methods[admitted.method](admitted, now)
-        exchange = self._desk.exchange
-        result = method.run(Call(exchange, admitted.account_id, admitted.parameters, now))
-        if method.security is Security.TRADE:
-            self._desk.weight.count(-admitted.weight, now // NANOS_PER_MS)
-        return result
+        return self._desk.run(method, admitted, now)
 
-    def _encode(self, admitted: Admitted, reply: _Reply, now: Nanos) -> bytes:
+    def _encode(self, admitted: ApiRequest, reply: _Reply, now: Nanos) -> bytes:
         now_ms = now // NANOS_PER_MS
         if self._wants_rate_limits(admitted):
-            counts = [self._desk.weight.entry(now_ms)]
-            if admitted.method in ORDER_METHODS and admitted.account_id:
-                counts = self._desk.exchange.order_counts(admitted.account_id, now) + counts
-            reply.rate_limits = counts
+            counts = self._desk.order_counts(admitted, now)
+            reply.rate_limits = [*counts, self._desk.weight.entry(now_ms)]
         return encode_json(reply)
 
-    def _wants_rate_limits(self, admitted: Admitted) -> bool:
+    def _wants_rate_limits(self, admitted: ApiRequest) -> bool:
         try:
             wanted = admitted.parameters.flag("returnRateLimits")
         except Refused:
@@ -255,7 +212,7 @@ class ApiSession:
 
     # The session's own methods.
 
-    def _log_on(self, admitted: Admitted, now: Nanos) -> Result:
+    def _log_on(self, admitted: ApiRequest, now: Nanos) -> Result:
         verifier = self._check_signed(admitted, now)
         if not verifier.may_log_on:
             raise refusals.not_authorized()
@@ -265,20 +222,20 @@ class ApiSession:
         self._logon = _Logon(verifier, now // NANOS_PER_MS)
         return self._state(now)
 
-    def _status(self, admitted: Admitted, now: Nanos) -> Result:
+    def _status(self, admitted: ApiRequest, now: Nanos) -> Result:
         del admitted
         return self._state(now)
 
-    def _log_out(self, admitted: Admitted, now: Nanos) -> Result:
+    def _log_out(self, admitted: ApiRequest, now: Nanos) -> Result:
         del admitted
         self._logon = None
         return self._state(now)
 
-    def _list_subscriptions(self, admitted: Admitted, now: Nanos) -> Result:
+    def _list_subscriptions(self, admitted: ApiRequest, now: Nanos) -> Result:
         del admitted, now
         return [{"subscriptionId": number} for number in self._subscriptions]
 
-    def _subscribe(self, admitted: Admitted, now: Nanos) -> Result:
+    def _subscribe(self, admitted: ApiRequest, now: Nanos) -> Result:
         del admitted, now
         if self._logon is None:
             raise refusals.not_authorized()
@@ -286,10 +243,10 @@ class ApiSession:
         self._logon_subscription = self._next_subscription - 1
         return result
 
-    def _subscribe_signed(self, admitted: Admitted, now: Nanos) -> Result:
+    def _subscribe_signed(self, admitted: ApiRequest, now: Nanos) -> Result:
         return self._add_subscription(self._check_signed(admitted, now).key.account_id)
 
-    def _unsubscribe(self, admitted: Admitted, now: Nanos) -> Result:
+    def _unsubscribe(self, admitted: ApiRequest, now: Nanos) -> Result:
         del now
         wanted = admitted.parameters.integer("subscriptionId")
         if not self._subscriptions or wanted not in (None, *self._subscriptions):
@@ -307,7 +264,7 @@ class ApiSession:
         self._desk.user_streams.add(account_id, (self._number, number), self._deliver)
         return {"subscriptionId": number}
 
-    def _end_subscriptions(self, admitted: Admitted, now: Nanos) -> list[bytes]:
+    def _end_subscriptions(self, admitted: ApiRequest, now: Nanos) -> list[bytes]:
         """End what an answered unsubscribe or logout ends; return an event for each."""
         if admitted.method == _LOGOUT:
             ended = [self._logon_subscription]

@@ -99,6 +99,11 @@ def is_unsupported_order_type(order_type: str) -> bool:
     return order_type in _UNSUPPORTED_TYPES
 
 
+def duplicate_parameter() -> Refused:
+    """Say that a parameter was sent twice."""
+    return Refused(-1101, "Duplicate values for a parameter detected.")
+
+
 def missing_parameter(name: str) -> Refused:
     """Say that a mandatory parameter is missing or malformed."""
     return Refused(

@@ -1,4 +1,4 @@
-"""The venue on a loopback port: streams and WebSocket API over one exchange.
+"""The venue on a loopback port: streams, WebSocket API and REST over one exchange.
 
 A thin shell: it reads the clock, wakes the market when it acts next, and carries bytes. One loop
 serves everything, so the exchange sees one thing at a time.
@@ -25,13 +25,16 @@ from genesis.limits import (
 )
 from genesis.units import NANOS_PER_SECOND, Nanos
 from genesis.venue.api_conversation import ApiConversation
-from genesis.venue.api_session import ApiDesk
 from genesis.venue.assembly import build_exchange
 from genesis.venue.config import VenueConfig
 from genesis.venue.connection import Clock, Conversation, VenueConnection
 from genesis.venue.exchange import Exchange
 from genesis.venue.faults import FaultPlan
+from genesis.venue.http_connection import HttpConnection
+from genesis.venue.http_messages import HttpReply, HttpRequest, HttpRouter, html_response
+from genesis.venue.request_desk import RequestDesk
 from genesis.venue.request_limits import WeightLimit
+from genesis.venue.rest_conversation import RestConversations
 from genesis.venue.signatures import KeyVerifier
 from genesis.venue.sqlite_ledger import SqliteLedger
 from genesis.venue.stream_hub import StreamHub
@@ -102,20 +105,21 @@ class VenueServer:
     def __init__(self, config: VenueConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._connections: dict[VenueConnection, None] = {}
+        self._connections: dict[HttpConnection | VenueConnection, None] = {}
         self._paused: set[VenueConnection] = set()
         self._numbers = count()
         faults = config.faults
         # A repeatable run is the point.
         self._faults = FaultPlan(faults, Random(faults.seed)) if faults.any_fault else None  # noqa: S311
         self._hub = StreamHub(self._wake)
+        self._router = HttpRouter()
         self._server: asyncio.Server | None = None
         self._turn_timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._marks_timer: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
         self._ledger: SqliteLedger | None = None
         self._exchange: Exchange | None = None
-        self._api: ApiDesk | None = None
+        self._api: RequestDesk | None = None
         self.failure: asyncio.Future[None] | None = None
 
     @property
@@ -150,7 +154,8 @@ class VenueServer:
             raise
         self._exchange = exchange
         weight = WeightLimit(self._config.rules.limits)
-        self._api = ApiDesk(exchange, verifiers, weight, UserStreams())
+        self._api = RequestDesk(exchange, verifiers, weight, UserStreams())
+        RestConversations(self._api, self).add_to(self._router)
         self._wake()
         self._schedule_marks()
         listening: int = self._server.sockets[0].getsockname()[1]
@@ -175,11 +180,8 @@ class VenueServer:
 
     async def _listen(self, host: str, port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        ping_interval = self._config.ping_interval
         try:
-            return await loop.create_server(
-                lambda: VenueConnection(self, self._clock, ping_interval), host, port
-            )
+            return await loop.create_server(lambda: HttpConnection(self), host, port)
         except OSError as error:
             raise ResourceError(
                 f"venue: port {port} on {host} cannot be had ({error.strerror or error}); "
@@ -187,6 +189,23 @@ class VenueServer:
             ) from error
 
     # What connections ask of their keeper.
+
+    def answer(self, request: HttpRequest, reply: HttpReply) -> None:
+        """Hand an HTTP request to whoever answers its path."""
+        if self.has_failed or self._api is None:
+            reply.send(html_response(HTTPStatus.SERVICE_UNAVAILABLE))
+            return
+        handler = self._router.find(request)
+        if handler is not None:
+            handler(request, reply)
+        elif request.path == API_PATH or stream_path(request.path) is not None:
+            reply.send(html_response(HTTPStatus.UPGRADE_REQUIRED))
+        else:
+            reply.send(html_response(HTTPStatus.NOT_FOUND))
+
+    def new_websocket(self) -> VenueConnection:
+        """Return the protocol that takes over the connection of a WebSocket handshake."""
+        return VenueConnection(self, self._clock, self._config.ping_interval)
 
     def converse(self, connection: VenueConnection, target: str) -> Conversation | HTTPStatus:
         """Return the conversation that a request target opens, or why there is none."""
@@ -206,17 +225,18 @@ class VenueServer:
             return HTTPStatus.NOT_FOUND
         return StreamConversation(connection, self._hub, self._clock, target)
 
-    def connected(self, connection: VenueConnection) -> bool:
+    def connected(self, connection: HttpConnection | VenueConnection) -> bool:
         """Take note of a new connection; False if there is no room for it."""
         if len(self._connections) >= VENUE_CONNECTIONS_MAX:
             return False
         self._connections[connection] = None
         return True
 
-    def disconnected(self, connection: VenueConnection) -> None:
+    def disconnected(self, connection: HttpConnection | VenueConnection) -> None:
         """Take note that a connection is gone."""
         self._connections.pop(connection, None)
-        self.paused(connection, is_paused=False)
+        if isinstance(connection, VenueConnection):
+            self.paused(connection, is_paused=False)
         if not self._connections:
             self._all_gone.set()
 

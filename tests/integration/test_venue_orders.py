@@ -173,18 +173,6 @@ async def test_paths_that_lead_nowhere_are_refused() -> None:
             await client.result("ping")
 
 
-async def test_a_plain_http_request_is_answered() -> None:
-    """It is told that this is a place for WebSocket clients."""
-    async with open_venue(model_config()) as (_, address):
-        host, port = address.removeprefix("ws://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /ws-api/v3 HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await reader.readline()).startswith(b"HTTP/1.1 426")
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
-
-
 async def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:
     """ResourceError names the port and the remedy; the second venue leaves nothing open."""
     async with open_venue(model_config()) as (_, address):

@@ -8,7 +8,8 @@ import msgspec
 
 from genesis.domain.orders import Side
 from genesis.units import NANOS_PER_MS, Nanos
-from genesis.venue.api_session import Admitted, ApiDesk, ApiSession
+from genesis.venue.api_session import ApiRequest, ApiSession
+from genesis.venue.request_desk import RequestDesk
 from genesis.venue.request_limits import WeightLimit
 from genesis.venue.signatures import KeyVerifier, RegisteredKey
 from genesis.venue.user_streams import UserStreams
@@ -31,7 +32,7 @@ class SessionClient:
     """A session, and everything it was told."""
 
     floor: Floor = field(default_factory=Floor)
-    desk: ApiDesk = field(init=False)
+    desk: RequestDesk = field(init=False)
     session: ApiSession = field(init=False)
     told: list[dict[str, object]] = field(default_factory=list)
     now: int = NOW
@@ -40,7 +41,7 @@ class SessionClient:
         shared = RegisteredKey(
             api_key="hmac-key", account_id=2, algorithm="hmac", secret=HMAC_SECRET
         )
-        self.desk = ApiDesk(
+        self.desk = RequestDesk(
             self.floor.exchange,
             {key.api_key: KeyVerifier(key) for key in (REGISTERED, shared)},
             WeightLimit(self.floor.rules.limits),
@@ -62,7 +63,7 @@ class SessionClient:
         self.desk.user_streams.publish(self.floor.exchange.take_events())
         return self.told[count]
 
-    def carry_out(self, admitted: Admitted, now: Nanos) -> None:
+    def carry_out(self, admitted: ApiRequest, now: Nanos) -> None:
         """Let an admitted request reach matching at `now`."""
         self.session.forward(admitted, now)
         self.told += map(msgspec.json.decode, self.session.execute(admitted, now))

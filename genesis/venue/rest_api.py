@@ -1,0 +1,122 @@
+"""The REST API without its sockets: requests in, responses out (`binance-spot.md` section 8).
+
+It serves the methods of `api_methods.py` under their paths; the desk is that of the WebSocket API,
+so both spend one weight and see one exchange.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import unquote_plus
+
+from genesis.units import NANOS_PER_MS, Nanos
+from genesis.venue import refusals
+from genesis.venue.api_methods import METHODS, Security
+from genesis.venue.http_messages import HttpRequest, HttpResponse, json_response
+from genesis.venue.parameters import Parameters
+from genesis.venue.refusals import Refused
+from genesis.venue.request_desk import Admitted, Credentials, RequestDesk
+from genesis.venue.signatures import SIGNATURE_PARAMETER
+
+BASE_PATH: Final = "/api/v3/"
+KEY_HEADER: Final = "x-mbx-apikey"
+
+ENDPOINTS: Final[Mapping[tuple[str, str], str]] = {
+    ("GET", "ping"): "ping",
+    ("GET", "time"): "time",
+    ("GET", "exchangeInfo"): "exchangeInfo",
+    ("GET", "depth"): "depth",
+}
+"""Verb and path below `BASE_PATH`, and the method that answers."""
+assert set(ENDPOINTS.values()) <= METHODS.keys(), "a path leads to a method"
+
+_MS_PER_SECOND: Final = 1_000
+
+
+class RestApi:
+    """Judges and carries out requests; it keeps nothing of its own."""
+
+    def __init__(self, desk: RequestDesk) -> None:
+        self._desk = desk
+
+    def admit(self, method: str, request: HttpRequest, now: Nanos) -> Admitted:
+        """Judge a request that has come in. `forward` and `execute` must follow, now or later."""
+        admitted = Admitted(method=method)
+        try:
+            self._admit(admitted, request, now)
+        except Refused as refusal:
+            admitted.refusal = refusal
+        return admitted
+
+    def forward(self, admitted: Admitted, now: Nanos) -> None:
+        """Hand an admitted request to matching, unless a trading request has grown too old."""
+        self._desk.forward(admitted, now)
+
+    def execute(self, admitted: Admitted, now: Nanos) -> HttpResponse:
+        """Carry out a forwarded request, and return the response to it."""
+        try:
+            if admitted.refusal is not None:
+                raise admitted.refusal
+            result = self._desk.run(METHODS[admitted.method], admitted, now)
+        except Refused as refusal:
+            return self.refuse(refusal, now)
+        headers = [*self._weight_headers(now), *self._order_headers(admitted, now)]
+        return json_response(result, headers=tuple(headers))
+
+    def refuse(self, refusal: Refused, now: Nanos) -> HttpResponse:
+        """Return the response that refuses a request."""
+        headers = [*self._weight_headers(now)]
+        if refusal.retry_at_ms:
+            wait_ms = refusal.retry_at_ms - now // NANOS_PER_MS
+            headers.append(("Retry-After", str(-(-wait_ms // _MS_PER_SECOND))))
+        document = {"code": refusal.code, "msg": refusal.text}
+        return json_response(document, refusal.status, tuple(headers))
+
+    def _admit(self, admitted: Admitted, request: HttpRequest, now: Nanos) -> None:
+        admitted.parameters = read_parameters(request)
+        method = METHODS[admitted.method]
+        self._desk.spend(admitted, method.weigh(admitted.parameters), now)
+        if method.security is not Security.NONE:
+            credentials = Credentials(
+                request.headers.get(KEY_HEADER, ""),
+                admitted.parameters.texts.get(SIGNATURE_PARAMETER),
+                (signed_payload(request),),
+            )
+            self._desk.authenticate(admitted, credentials, now)
+
+    def _weight_headers(self, now: Nanos) -> Iterator[tuple[str, str]]:
+        used = str(self._desk.weight.entry(now // NANOS_PER_MS).count)
+        yield "X-MBX-USED-WEIGHT", used
+        yield "X-MBX-USED-WEIGHT-1M", used
+
+    def _order_headers(self, admitted: Admitted, now: Nanos) -> Iterator[tuple[str, str]]:
+        for entry in self._desk.order_counts(admitted, now):
+            window = f"{entry.interval_num}{entry.interval[0]}"
+            yield f"X-MBX-ORDER-COUNT-{window}", str(entry.count)
+
+
+def read_parameters(request: HttpRequest) -> Parameters:
+    """Return the parameters of query and form body; one sent in both is the query's.
+
+    Raises:
+        Refused: -1101, one stands twice in the same place.
+    """
+    texts: dict[str, str] = {}
+    for part in (request.body, request.query):
+        read: dict[str, str] = {}
+        for pair in part.decode(errors="replace").split("&"):
+            name, _, value = map(unquote_plus, pair.partition("="))
+            if name in read:
+                raise refusals.duplicate_parameter()
+            if name:
+                read[name] = value
+        texts |= read
+    return Parameters(texts)
+
+
+def signed_payload(request: HttpRequest) -> bytes:
+    """Return what a signature is of: query, then body, as sent, without the signature itself."""
+    mark = f"{SIGNATURE_PARAMETER}=".encode()
+    return b"".join(
+        b"&".join(pair for pair in part.split(b"&") if not pair.startswith(mark))
+        for part in (request.query, request.body)
+    )

@@ -7,7 +7,7 @@ then lets the rest of it leave the process. Encoding and signing run while the c
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.domain.market import Quote
-from genesis.domain.orders import ExecutionReport, Fill, OrderReport, Signal
+from genesis.domain.orders import ExecutionReport, OrderReport, Signal
 from genesis.engine.effects import (
     Announce,
     CancelOrder,
@@ -28,15 +28,13 @@ from genesis.engine.effects import (
     Reconcile,
     SubmitOrder,
     Tell,
-    answer_behind_cancel,
 )
 from genesis.engine.entries import Entry
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import encode_state
-from genesis.engine.reconciliation import VenueView
 from genesis.engine.state_machine import EngineState, requires_state
+from genesis.engine.venue_questions import Sighting, fetch_view, look_up_order
 from genesis.exchange.gateway import (
-    Account,
     BalanceUpdate,
     Gateway,
     NoAnswer,
@@ -49,8 +47,8 @@ from genesis.exchange.gateway import (
     UserEvent,
 )
 from genesis.ipc.histogram import HistogramRecorder, Stage
-from genesis.limits import READ_PATIENCE, READ_TRIES, TRAILS_KEPT
-from genesis.units import NANOS_PER_SECOND, Nanos
+from genesis.limits import TRAILS_KEPT
+from genesis.units import Nanos
 
 _T = TypeVar("_T")
 
@@ -344,22 +342,16 @@ class TradingEngine:
         self._enact(self.core.on_cancel_outcome(client_order_id, outcome, self._clock.now()))
 
     async def _query(self, effect: QueryOrder) -> None:
-        """Read the venue's clock, then the order: a fence proves nothing the other way round."""
-        answer: QueryOutcome
-        venue_ms = await self._gateway.venue_time_ms()
-        if isinstance(venue_ms, NoAnswer):
-            answer, venue_ms = venue_ms, 0
+        outcome: QueryOutcome
+        seen = await self._gateway.on_one_path(partial(look_up_order, effect))
+        if isinstance(seen, Sighting):
+            outcome, venue_ms = seen.outcome, seen.venue_ms
         else:
-            canceled = None
-            if effect.cancel_first:
-                canceled = await self._gateway.cancel(effect.symbol, effect.client_order_id)
-            answer = await self._gateway.query(effect.symbol, effect.client_order_id)
-            if canceled is not None:
-                answer = answer_behind_cancel(canceled, answer)
+            outcome, venue_ms = seen, 0
         self._enact(
             self.core.on_query_outcome(
                 effect.client_order_id,
-                answer,
+                outcome,
                 venue_ms=venue_ms,
                 cancel_first=effect.cancel_first,
                 now=self._clock.now(),
@@ -373,7 +365,7 @@ class TradingEngine:
 
     async def _reconcile(self, effect: Reconcile) -> None:
         """Fetch the venue's view; if one part is not answered, all is asked for again later."""
-        view = await self._fetch_view(effect)
+        view = await self._gateway.on_one_path(partial(fetch_view, effect))
         now = self._clock.now()
         if isinstance(view, NoAnswer):
             self._log.warning("reconciliation_put_off", reason=view.reason)
@@ -383,36 +375,6 @@ class TradingEngine:
             self._answered.set()
             if self.core.state is not EngineState.RECOVERING:
                 self._recovered.set()
-
-    async def _fetch_view(self, asked: Reconcile) -> VenueView | NoAnswer:
-        venue_ms = await _insist(self._gateway.venue_time_ms)
-        if isinstance(venue_ms, NoAnswer):
-            return venue_ms
-        open_orders = await _insist(lambda: self._gateway.open_orders(None))
-        if isinstance(open_orders, NoAnswer):
-            return open_orders
-        orders: list[ExecutionReport] = []
-        for symbol, since in asked.orders_from:
-            listed = await _insist(partial(self._gateway.orders_since, symbol, since))
-            if isinstance(listed, NoAnswer):
-                return listed
-            orders += listed
-        trades: list[Fill] = []
-        for symbol, from_id in asked.trades_from:
-            made = await _insist(partial(self._gateway.trades_since, symbol, from_id))
-            if isinstance(made, NoAnswer):
-                return made
-            trades += made
-        account = await _insist(self._gateway.account)
-        if isinstance(account, NoAnswer):
-            return account
-        return VenueView(
-            venue_ms=venue_ms,
-            open_orders=open_orders,
-            orders=tuple(orders),
-            trades=tuple(trades),
-            balances=_totals(account),
-        )
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -426,20 +388,3 @@ class TradingEngine:
         error = task.exception()
         if error is not None:
             self._failure.set_exception(error)
-
-
-async def _insist(ask: Callable[[], Awaitable[_T | NoAnswer]]) -> _T | NoAnswer:
-    """Put a question again where no answer comes: one lost reply must not spoil a whole view."""
-    for _ in range(READ_TRIES - 1):
-        try:
-            async with asyncio.timeout(READ_PATIENCE / NANOS_PER_SECOND):
-                answer = await ask()
-        except TimeoutError:
-            continue
-        if not isinstance(answer, NoAnswer):
-            return answer
-    return await ask()
-
-
-def _totals(account: Account) -> dict[str, int]:
-    return {balance.asset: balance.free + balance.locked for balance in account.balances}

@@ -5,7 +5,8 @@ A submission takes an `ApprovedOrder`, which only the risk engine makes, and not
 """
 
 import asyncio
-from typing import Protocol, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -13,6 +14,8 @@ from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.units import Amount, Nanos
+
+_T = TypeVar("_T")
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -151,40 +154,8 @@ class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True):
     frame: bytes
 
 
-class Gateway(Protocol):
-    """A venue, as the executor sees it. User events go to the callback its maker was given."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Tell whether requests can be sent and user events flow."""
-        ...
-
-    def timestamp_ms(self) -> int:
-        """Return the venue's time as estimated now: what a request sent now is stamped with."""
-        ...
-
-    def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
-        """Encode and sign an order with the timestamp that is (or is being) journaled.
-
-        Nothing is sent. The venue accepts the order until `timestamp_ms` plus the receive window.
-        """
-        ...
-
-    def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
-        """Write a prepared order to the socket before returning, and return its outcome to come.
-
-        The intent must be durable by now. The future is never failed, only resolved; once, at the
-        latest when the reply timeout is over.
-        """
-        ...
-
-    async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
-        """Build, write and await one order."""
-        ...
-
-    async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
-        """Ask whether the venue would take an order: key, form and filters. It is not placed."""
-        ...
+class VenuePath(Protocol):
+    """One way to a venue, for what may be asked again: questions, and cancels."""
 
     async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
         """Cancel one open order. Unlike a submission it may be repeated freely."""
@@ -231,4 +202,51 @@ class Gateway(Protocol):
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Ask the venue for its clock: the only one that the time fence believes."""
+        ...
+
+
+class Gateway(VenuePath, Protocol):
+    """A venue, as the executor sees it. User events go to the callback its maker was given."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether requests can be sent and user events flow."""
+        ...
+
+    def timestamp_ms(self) -> int:
+        """Return the venue's time as estimated now: what a request sent now is stamped with."""
+        ...
+
+    def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
+        """Encode and sign an order with the timestamp that is (or is being) journaled.
+
+        Nothing is sent. The venue accepts the order until `timestamp_ms` plus the receive window.
+        """
+        ...
+
+    def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
+        """Write a prepared order to the socket before returning, and return its outcome to come.
+
+        The intent must be durable by now. The future is never failed, only resolved; once, at the
+        latest when the reply timeout is over.
+        """
+        ...
+
+    async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
+        """Build, write and await one order."""
+        ...
+
+    async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
+        """Ask whether the venue would take an order: key, form and filters. It is not placed."""
+        ...
+
+    async def on_one_path(
+        self, ask: Callable[[VenuePath], Awaitable[_T | NoAnswer]]
+    ) -> _T | NoAnswer:
+        """Put questions that belong together on one way to the venue, and return what they gave.
+
+        What follows from several answers, as that an order was not found behind the time fence,
+        follows only if they came by one way: another may end at a server with a clock and a lag of
+        its own. Where a way gives no answer, `ask` is called anew with the next one, if any.
+        """
         ...

@@ -11,6 +11,7 @@ from genesis.engine.entries import Entry, SignalId
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger, Order
 from genesis.engine.resolution import Resolver
+from genesis.exchange.binance.venue_path import BinancePath
 from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.ipc.links import RingSubscriber
 from genesis.storage import entry_chain
@@ -33,8 +34,8 @@ POINTS: Final = (
     Point("event came, not booked", TradingEngine, "on_user_event"),
     Point("verdicts durable, ring not moved", RingSubscriber, "commit"),
     Point("ring moved", RingSubscriber, "commit", is_after=True),
-    Point("cancel not sent", WsGateway, "cancel", passages_max=6),
-    Point("asking for an order", WsGateway, "query", passages_max=4),
+    Point("cancel not sent", BinancePath, "cancel", passages_max=6),
+    Point("asking for an order", BinancePath, "query", passages_max=4),
     Point("order asked for, not judged", ExecutionCore, "on_query_outcome", passages_max=4),
     Point(
         "order asked for, not committed",
@@ -44,7 +45,7 @@ POINTS: Final = (
         passages_max=4,
     ),
     Point("recovery begins", ExecutionCore, "start", passages_max=1),
-    Point("recovery looks at the account", WsGateway, "open_orders", passages_max=1),
+    Point("recovery looks at the account", BinancePath, "open_orders", passages_max=1),
     Point("recovery has its view", ExecutionCore, "on_venue_view", passages_max=1),
     Point("recovery is done", ExecutionCore, "on_venue_view", is_after=True, passages_max=1),
 )
@@ -110,11 +111,11 @@ def _look_at_own_clock(clock: EngineClock) -> None:
     def timestamp_ms(_gateway: WsGateway) -> int:
         return clock.now() // NANOS_PER_MS
 
-    async def venue_time_ms(_gateway: WsGateway) -> int:
+    async def venue_time_ms(_path: BinancePath) -> int:
         return clock.now() // NANOS_PER_MS
 
     _put(WsGateway, "timestamp_ms", timestamp_ms)
-    _put(WsGateway, "venue_time_ms", venue_time_ms)
+    _put(BinancePath, "venue_time_ms", venue_time_ms)
 
 
 def _write_behind(writer: JournalWriter, entries: Sequence[Entry]) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill
@@ -18,9 +20,12 @@ from genesis.exchange.gateway import (
     QueryOutcome,
     SubmitOutcome,
     Valid,
+    VenuePath,
 )
 from genesis.units import Nanos
 from tests.support.builders import CAPITAL, NOW, VENUE_MS
+
+_T = TypeVar("_T")
 
 
 class ScriptedGateway:
@@ -78,6 +83,12 @@ class ScriptedGateway:
         """Answer the next laid-out outcome, else that the order is good."""
         self.asked.append(f"test {order.intent.symbol} {order.intent.client_order_id}")
         return self.order_tests.popleft() if self.order_tests else Valid()
+
+    async def on_one_path(
+        self, ask: Callable[[VenuePath], Awaitable[_T | NoAnswer]]
+    ) -> _T | NoAnswer:
+        """Have one path."""
+        return await ask(self)
 
     async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
         """Answer the next laid-out outcome, else that nothing is open."""

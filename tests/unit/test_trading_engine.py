@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from genesis.clock import EngineClock
 from genesis.domain.orders import OrderReport, OrderState, ReportKind
-from genesis.engine import engine as engine_module
+from genesis.engine import venue_questions
 from genesis.engine.engine import TradingEngine
 from genesis.engine.entries import Entry, OrderMoved, OrderPrepared
 from genesis.engine.execution import ExecutionCore
@@ -454,7 +454,7 @@ async def test_a_reading_that_hangs_is_put_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gateway waits as long as the venue may take; the engine asks anew before that."""
-    monkeypatch.setattr(engine_module, "READ_PATIENCE", 1)
+    monkeypatch.setattr(venue_questions, "READ_PATIENCE", 1)
     whole = bench.gateway.account
     hung = asyncio.Event()
 

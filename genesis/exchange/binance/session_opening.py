@@ -10,10 +10,10 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.errors import VenueRejected, VenueUnreachable
-from genesis.exchange.binance.messages import decode_time
-from genesis.exchange.binance.outcomes import Fate, read_outcome
+from genesis.exchange.binance.outcomes import read_outcome
 from genesis.exchange.binance.requests import Request, RequestBuilder
 from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
+from genesis.exchange.binance.venue_path import read_time
 from genesis.exchange.binance.ws_session import WsSession
 from genesis.exchange.gateway import NoAnswer
 from genesis.limits import CLOCK_SAMPLES
@@ -101,8 +101,3 @@ class SessionOpener:
 
     def _ask_time(self, session: WsSession) -> "asyncio.Future[int | NoAnswer]":
         return session.request(self._requests.public("time", {}), read_time, self._reply_timeout)
-
-
-def read_time(fate: Fate) -> int | NoAnswer:
-    """Read the fate of a request for the venue's time, in milliseconds."""
-    return read_outcome(fate, lambda reply: decode_time(reply.envelope.result))

@@ -163,6 +163,13 @@ class RefusalRule(enum.StrEnum):
     DAILY_LOSS = "daily_loss"
     DRAWDOWN = "drawdown"
     POSITION_BELIEF = "position_belief"
+    SUSPENDED = "suspended"
+    DUST = "dust"
+    MARKET_LOT_SIZE = "market_lot_size"
+    PERCENT_PRICE = "percent_price"
+    MAX_NUM_ORDERS = "max_num_orders"
+    MAX_POSITION = "max_position"
+    EXCHANGE_MAX_NUM_ORDERS = "exchange_max_num_orders"
 
     @property
     def code(self) -> int:
@@ -174,11 +181,15 @@ _RULE_CODES: Final = {rule: place for place, rule in enumerate(RefusalRule, star
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Our own no: which rule, its limit, and what was seen."""
+    """Our own no: which rule, its limit, and what was seen.
+
+    `wording` is what the venue would have said, where the rule is the venue's; else it is empty.
+    """
 
     rule: RefusalRule
     limit: str
     observed: str
+    wording: str = ""
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +216,9 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue says of one of our orders: a reply, a user event or the result of a query.
 
     `state` is one of ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED.
-    `filled_quantity` is cumulative. `fill` is set when the report is of one execution.
+    `filled_quantity` is cumulative. `quantity` is 0 for a market order by quote amount that has not
+    traded. User events of one moment follow each other by `execution_id`, which replies lack.
+    `fill` is set when the report is of one execution.
     """
 
     client_order_id: str
@@ -220,6 +233,7 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     event_at: Nanos
     received_at: Nanos
+    execution_id: int = 0
     fill: Fill | None = None
 
 

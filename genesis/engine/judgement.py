@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 
+from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import OrderIntent, Refusal, Side, Signal
@@ -12,7 +13,7 @@ from genesis.engine.signal_pipeline import SignalContext, SizingRules, make_inte
 from genesis.engine.state_machine import EngineState
 from genesis.engine.valuation import Valuation
 from genesis.limits import SIGNAL_TIMES_KEPT
-from genesis.units import NANOS_PER_SECOND, Nanos
+from genesis.units import NANOS_PER_SECOND, Nanos, Quantity
 
 
 class Judge:
@@ -66,6 +67,7 @@ class Judge:
     ) -> ApprovedOrder | Refusal:
         """Hear the risk engine on an intent."""
         ledger, valuation = self._ledger, self._valuation
+        held = ledger.position(intent.strategy_id, intent.symbol).quantity
         entry, exit_ = self._working(intent.strategy_id, intent.symbol)
         live = ledger.state.live_orders
         reserved = ledger.working_entry_notional()
@@ -73,7 +75,7 @@ class Judge:
             state=state,
             instrument=self._catalogue[intent.instrument_id],
             quote=self._quotes.get(intent.instrument_id),
-            held=ledger.position(intent.strategy_id, intent.symbol).quantity,
+            held=held,
             working_entry=entry,
             working_exit=exit_,
             exposure=valuation.exposure + reserved,
@@ -86,8 +88,28 @@ class Judge:
                 order.intent.strategy_id == intent.strategy_id for order in live.values()
             ),
             orders_in_last_second=_in_last_second(self._order_times, now),
+            filters=self._filter_facts(intent, held - exit_),
         )
         return judge(intent, facts, self._limits, now)
+
+    def _filter_facts(self, intent: OrderIntent, sellable: Quantity) -> FilterFacts:
+        """Gather what the venue's filters look at; its orders in flight count as open."""
+        ledger, instrument = self._ledger, self._catalogue[intent.instrument_id]
+        quote = self._quotes.get(intent.instrument_id)
+        open_orders = [
+            order for order in ledger.state.live_orders.values() if not order.is_terminal
+        ]
+        of_symbol = [order for order in open_orders if order.intent.symbol == intent.symbol]
+        return FilterFacts(
+            market_price=0 if quote is None else (quote.bid_price + quote.ask_price) // 2,
+            sellable=sellable,
+            base_balance=ledger.expected_balance(instrument.base_asset),
+            open_buy_quantity=sum(
+                order.working_quantity for order in of_symbol if order.intent.side is Side.BUY
+            ),
+            open_orders=len(of_symbol),
+            open_orders_of_account=len(open_orders),
+        )
 
     def _signal_context(
         self,

@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from genesis.domain.filters import FilterFacts, check_filters
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
+from genesis.domain.orders import OrderIntent, Refusal, RefusalRule, Side
 from genesis.engine.state_machine import EngineState
 from genesis.units import (
     NANOS_PER_MS,
@@ -64,6 +65,7 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: int
     open_orders_of_strategy: int
     orders_in_last_second: int
+    filters: FilterFacts
 
 
 class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,28 +130,7 @@ def _check_state(case: _Case) -> Refusal | None:
 
 
 def _check_filters(case: _Case) -> Refusal | None:
-    """Refuse what the venue's own filters would (`binance-spot.md` section 9)."""
-    rules = case.facts.instrument
-    quantity = case.intent.quantity
-    quantity_max = rules.max_quantity
-    if case.intent.order_type is OrderType.MARKET and rules.market_max_quantity > 0:
-        quantity_max = min(quantity_max, rules.market_max_quantity)
-    if not max(1, rules.min_quantity) <= quantity <= quantity_max:
-        limit = f"{text_from_fixed(rules.min_quantity)}..{text_from_fixed(quantity_max)}"
-        return _refusal(RefusalRule.LOT_SIZE, limit, text_from_fixed(quantity))
-    if quantity % rules.step_size:
-        return _amount_refusal(RefusalRule.LOT_SIZE, rules.step_size, quantity)
-    price = case.intent.limit_price
-    if case.intent.order_type is not OrderType.MARKET and (
-        not max(1, rules.min_price) <= price <= rules.max_price or price % rules.tick_size
-    ):
-        return _amount_refusal(RefusalRule.PRICE_FILTER, rules.tick_size, price)
-    worth = notional(price or case.intent.reference_price, quantity)
-    if worth < rules.min_notional:
-        return _amount_refusal(RefusalRule.MIN_NOTIONAL, rules.min_notional, worth)
-    if worth > rules.max_notional:
-        return _amount_refusal(RefusalRule.MAX_NOTIONAL, rules.max_notional, worth)
-    return None
+    return check_filters(case.intent, case.facts.instrument, case.facts.filters)
 
 
 def _check_holding(case: _Case) -> Refusal | None:

@@ -220,11 +220,16 @@ _STAGES: Final[tuple[_Stage, ...]] = (
 
 
 def _size(case: _Case, price: int) -> Quantity:
-    """Return a whole number of steps: what is held for an exit, the allotment for an entry."""
+    """Return a whole number of steps: what is held for an exit, the allotment for an entry.
+
+    An exit larger than the venue takes at once is cut to that: what is left can follow.
+    """
     signal, context, rules = case.signal, case.context, case.rules
     wanted = signal.quantity
     if signal.action is SignalAction.EXIT:
-        wanted = min(wanted or context.held, context.held)
+        is_market = OrderType(signal.order_type) is OrderType.MARKET
+        most = context.instrument.largest_quantity(is_market=is_market)
+        wanted = min(wanted or context.held, context.held, most)
     elif not wanted:
         share_bps = min(rules.position_bps, rules.allotment_bps // rules.strategy_count)
         budget = max(0, context.equity) * max(1, share_bps) // _BASIS_POINTS

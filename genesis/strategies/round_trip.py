@@ -175,7 +175,7 @@ class RoundTripStrategy(BaseStrategy, ABC):
         if report.position < self.instrument.min_quantity or report.position <= 0:
             return False
         price = report.price or round(self.market.bid * SCALE)
-        return price == 0 or self.instrument.meets_min_notional(price, report.position)
+        return price == 0 or self.instrument.is_sellable(price, report.position)
 
     def _begin_position(self, report: OrderReport) -> None:
         """Note when and at what price a position came to be.

@@ -55,7 +55,7 @@ class Churn(BaseStrategy):
         state.next_at = now + self.parameters.spacing_ms * NANOS_PER_MS
         state.wishes += 1
         form = (state.wishes * _PRIME + self.spec.number + self.signals.epoch) % _FORMS
-        is_flat = not self.instrument.meets_min_notional(quote.bid_price, state.position)
+        is_flat = not self.instrument.is_sellable(quote.bid_price, state.position)
         wish = self._enter(form, quote) if is_flat else self._exit(form, quote)
         return [wish]
 

@@ -97,7 +97,7 @@ class WishfulStrategy:
     def _is_near(self, missing: Quantity) -> bool:
         """Tell whether what is missing is too little to trade, as after fees in the base asset."""
         quantity = self._instrument.floor_quantity(abs(missing))
-        return not self._instrument.meets_min_notional(self._price * 99 // 100, quantity)
+        return not self._instrument.is_sellable(self._price * 99 // 100, quantity)
 
     def _signal(self, missing: Quantity, now: Nanos) -> Signal:
         side = Side.BUY if missing > 0 else Side.SELL

@@ -1,6 +1,9 @@
 """Valid objects for tests: every builder takes what a test cares about and fills in the rest."""
 
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+import msgspec
+
+from genesis.domain.filters import FilterFacts
+from genesis.domain.instruments import Instrument, InstrumentCatalogue, PriceBand
 from genesis.domain.market import Quote
 from genesis.domain.orders import (
     ExecutionReport,
@@ -27,9 +30,11 @@ LOT: Quantity = SCALE // 1_000  # 0.001 BTC
 CAPITAL: Amount = 100_000 * SCALE
 
 
-def btc(instrument_id: int = 0, symbol: str = "BTCUSDT", base_asset: str = "BTC") -> Instrument:
-    """Return an instrument with BTCUSDT's rules."""
-    return Instrument(
+def btc(
+    instrument_id: int = 0, symbol: str = "BTCUSDT", base_asset: str = "BTC", **changes: object
+) -> Instrument:
+    """Return an instrument with BTCUSDT's rules, some of them changed."""
+    instrument = Instrument(
         instrument_id=instrument_id,
         symbol=symbol,
         base_asset=base_asset,
@@ -43,7 +48,29 @@ def btc(instrument_id: int = 0, symbol: str = "BTCUSDT", base_asset: str = "BTC"
         market_max_quantity=141 * SCALE,
         min_notional=5 * SCALE,
         max_notional=9_000_000 * SCALE,
+        price_band=PriceBand(
+            filter_name="PERCENT_PRICE_BY_SIDE",
+            bid_multiplier_up=5 * SCALE,
+            bid_multiplier_down=SCALE // 5,
+            ask_multiplier_up=5 * SCALE,
+            ask_multiplier_down=SCALE // 5,
+        ),
+        max_open_orders=200,
     )
+    return msgspec.structs.replace(instrument, **changes)
+
+
+def filter_facts(**changes: object) -> FilterFacts:
+    """Return a flat account without orders at a quoted market, with `changes`."""
+    plain = FilterFacts(
+        market_price=PRICE,
+        sellable=0,
+        base_balance=0,
+        open_buy_quantity=0,
+        open_orders=0,
+        open_orders_of_account=0,
+    )
+    return msgspec.structs.replace(plain, **changes)
 
 
 def catalogue() -> InstrumentCatalogue:

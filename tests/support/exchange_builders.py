@@ -208,6 +208,15 @@ def symbol_entry(symbol: str = "BTCUSDT", **changes: Json) -> dict[str, Json]:
             },
             {"filterType": "A_FILTER_OF_TOMORROW", "limit": 7},
             {
+                "filterType": "PERCENT_PRICE_BY_SIDE",
+                "bidMultiplierUp": "5",
+                "bidMultiplierDown": "0.2",
+                "askMultiplierUp": "4",
+                "askMultiplierDown": "0.25",
+                "avgPriceMins": 5,
+            },
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+            {
                 "filterType": "NOTIONAL",
                 "minNotional": "5.00000000",
                 "applyMinToMarket": True,

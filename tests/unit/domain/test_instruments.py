@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.instruments import (
+    Instrument,
+    InstrumentCatalogue,
+    PriceBand,
+    rule_changes,
+)
 from genesis.units import SCALE, fixed_from_text
 
 
@@ -52,12 +58,57 @@ def test_quantities_are_only_ever_rounded_down(quantity: int) -> None:
     assert 0 <= quantity - floor < instrument.step_size
 
 
-@pytest.mark.parametrize(("quantity", "is_enough"), [("0.00008", False), ("0.0001", True)])
-def test_an_order_below_the_smallest_notional_is_known(quantity: str, is_enough: bool) -> None:  # noqa: FBT001 - a case
-    """The venue refuses orders below its smallest notional; at it, they pass."""
-    instrument = make_instrument()
+@pytest.mark.parametrize(
+    ("quantity", "is_enough"),
+    [("0.00010099", False), ("0.000101", True), ("0.00010199", True), ("0", False)],
+)
+def test_what_can_be_sold_at_the_market_is_known(
+    quantity: str,
+    is_enough: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Whole steps must be worth the smallest notional, and 1 % more: the venue's price differs."""
+    instrument = msgspec.structs.replace(make_instrument(), step_size=100)
 
-    assert instrument.meets_min_notional(50_000 * SCALE, fixed_from_text(quantity)) is is_enough
+    assert instrument.is_sellable(50_000 * SCALE, fixed_from_text(quantity)) is is_enough
+
+
+def test_lots_below_the_smallest_order_cannot_be_sold() -> None:
+    """Whatever they are worth; the market's own smallest order counts as well."""
+    instrument = msgspec.structs.replace(
+        make_instrument(), market_min_quantity=fixed_from_text("0.5")
+    )
+
+    assert not instrument.is_sellable(50_000 * SCALE, fixed_from_text("0.49999"))
+    assert instrument.is_sellable(50_000 * SCALE, fixed_from_text("0.5"))
+
+
+def test_changed_rules_are_told_in_words() -> None:
+    """What an operator reads: each rule that differs, old and new, and nothing else."""
+    old = make_instrument()
+    band = PriceBand(
+        filter_name="PERCENT_PRICE_BY_SIDE",
+        bid_multiplier_up=2 * SCALE,
+        bid_multiplier_down=SCALE // 2,
+        ask_multiplier_up=2 * SCALE,
+        ask_multiplier_down=SCALE // 2,
+    )
+    new = msgspec.structs.replace(
+        old,
+        instrument_id=7,
+        status="HALT",
+        tick_size=fixed_from_text("0.1"),
+        max_open_orders=200,
+        is_max_notional_for_market=True,
+        price_band=band,
+    )
+
+    assert rule_changes(old, old) == ()
+    assert rule_changes(old, new) == (
+        "tick_size 0.01000000 to 0.10000000",
+        "is_max_notional_for_market False to True",
+        "price_band None to PERCENT_PRICE_BY_SIDE 0.50000000/2.00000000/0.50000000/2.00000000",
+        "max_open_orders 0 to 200",
+    )
 
 
 def test_a_catalogue_finds_instruments_by_row_and_by_symbol() -> None:
@@ -70,6 +121,18 @@ def test_a_catalogue_finds_instruments_by_row_and_by_symbol() -> None:
     assert catalogue[1] is ether
     assert catalogue.by_symbol("BTCUSDT") is bitcoin
     assert catalogue.by_symbol("DOGEUSDT") is None
+
+
+def test_rules_are_renewed_in_their_place() -> None:
+    """An instrument keeps its row and its symbol for the whole run, whatever else changes."""
+    catalogue = InstrumentCatalogue([make_instrument(0), make_instrument(1, "ETHUSDT")])
+    halted = msgspec.structs.replace(make_instrument(1, "ETHUSDT"), status="HALT")
+    catalogue.renew(halted)
+
+    assert catalogue[1] is halted
+    assert catalogue.by_symbol("ETHUSDT") is halted
+    with pytest.raises(AssertionError):
+        catalogue.renew(make_instrument(1, "SOLUSDT"))
 
 
 @pytest.mark.parametrize(

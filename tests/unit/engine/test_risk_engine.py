@@ -16,7 +16,18 @@ from genesis.engine.risk_engine import (
 )
 from genesis.engine.state_machine import EngineState
 from genesis.units import SCALE
-from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, btc, intent, quote, risk_limits
+from tests.support.builders import (
+    CAPITAL,
+    LOT,
+    NOW,
+    PRICE,
+    SECOND,
+    btc,
+    filter_facts,
+    intent,
+    quote,
+    risk_limits,
+)
 
 LIMITS = risk_limits()
 
@@ -37,6 +48,7 @@ def facts(**changes: object) -> RiskFacts:
         open_orders=0,
         open_orders_of_strategy=0,
         orders_in_last_second=0,
+        filters=filter_facts(),
     )
     return msgspec.structs.replace(base, **changes)
 
@@ -103,33 +115,11 @@ CASES: dict[str, tuple[OrderIntent, dict[str, object], str]] = {
     "day's loss at the limit": (intent(), {"day_profit": -500 * SCALE}, "daily_loss"),
     "drawdown inside": (intent(), {"equity": 85_000 * SCALE + 1}, "approved"),
     "drawdown at the limit": (intent(), {"equity": 85_000 * SCALE}, "drawdown"),
-    "below the lot": (intent(quantity=0), {}, "lot_size"),
-    "off the step": (intent(quantity=LOT + 1), {}, "lot_size"),
-    "market lot too large": (intent(quantity=142 * SCALE), {}, "lot_size"),
-    "limit price off the tick": (
-        intent(order_type=OrderType.LIMIT, limit_price=PRICE + 1),
-        {},
-        "price_filter",
-    ),
-    "limit price too high": (
-        intent(order_type=OrderType.LIMIT, limit_price=2_000_000 * SCALE),
-        {},
-        "price_filter",
-    ),
-    "at the smallest notional": (
-        intent(quantity=SCALE // 12_000 // 1000 * 1000 + 1000),
-        {},
-        "approved",
-    ),
-    "below the smallest notional": (
-        intent(quantity=SCALE // 12_000 // 1000 * 1000),
-        {},
-        "min_notional",
-    ),
-    "above the largest notional": (
-        intent(quantity=8_000 * SCALE, order_type=OrderType.LIMIT, limit_price=PRICE),
-        {},
-        "max_notional",
+    "a filter of the venue": (intent(quantity=LOT + 1), {}, "lot_size"),
+    "a sale before a filter of the venue": (
+        intent(side=Side.SELL, quantity=LOT + 1),
+        {"held": 2 * LOT},
+        "lot_size",
     ),
     "sells what it holds": (intent(side=Side.SELL), {"held": LOT}, "approved"),
     "sells more than it holds": (intent(side=Side.SELL), {"held": LOT - 1}, "holding"),
@@ -196,6 +186,7 @@ def test_an_entry_reserves_its_limit_price_or_the_reference() -> None:
         open_orders=st.integers(0, 1000),
         open_orders_of_strategy=st.integers(0, 1000),
         orders_in_last_second=st.integers(0, 1000),
+        filters=st.just(filter_facts()),
     ),
     st.sampled_from(Side),
     st.sampled_from(OrderType),

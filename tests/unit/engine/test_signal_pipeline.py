@@ -122,6 +122,20 @@ def test_an_exit_sells_at_most_what_is_held(asked: int, sold: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("order_type", "price", "sold"),
+    [(OrderType.MARKET, 0, 141 * SCALE), (OrderType.LIMIT, PRICE, 9_000 * SCALE)],
+)
+def test_an_exit_too_large_for_one_order_is_cut(
+    order_type: OrderType, price: int, sold: int
+) -> None:
+    """The venue would refuse it whole; what is left can follow."""
+    wish = signal(side=Side.SELL, order_type=order_type, limit_price=price)
+    verdict = take(wish, held=10_000 * SCALE)
+    assert isinstance(verdict, OrderIntent)
+    assert verdict.quantity == sold
+
+
+@pytest.mark.parametrize(
     ("side", "expected"),
     [(Side.BUY, PRICE), (Side.SELL, PRICE + SCALE // 100)],
     ids=["buy", "sell"],

@@ -34,12 +34,14 @@ class Rejected(msgspec.Struct, frozen=True):
 
     `retryable`: the same wish may be sent as a new intent under a new id, not before
     `retry_at_ms` (venue time; 0 where the venue names none). Otherwise the answer is final.
+    `contradicts_listing`: by the rules as last listed this could not happen, so list them anew.
     """
 
     code: int
     reason: str
     retryable: bool
     retry_at_ms: int = 0
+    contradicts_listing: bool = False
 
 
 class NotSent(msgspec.Struct, frozen=True):
@@ -84,6 +86,10 @@ class NoAnswer(msgspec.Struct, frozen=True):
 
 class Valid(msgspec.Struct, frozen=True):
     """The venue would have taken the order that it was asked about. It took none."""
+
+
+class NotListed(msgspec.Struct, frozen=True):
+    """One of the symbols asked about is not listed (any more); the venue does not say which."""
 
 
 SubmitOutcome: TypeAlias = Accepted | Rejected | NotSent | Unknown
@@ -186,6 +192,12 @@ class VenuePath(Protocol):
         """
         ...
 
+    async def trades_made_since(
+        self, symbol: str, since: Nanos
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
+        """List every trade of the account from a time (the venue's) on; fields as above."""
+        ...
+
     async def trades_of_order(
         self, symbol: str, venue_order_id: int
     ) -> tuple[Fill, ...] | NoAnswer:
@@ -196,7 +208,9 @@ class VenuePath(Protocol):
         """Read all balances."""
         ...
 
-    async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...] | NoAnswer:
+    async def instruments(
+        self, symbols: tuple[str, ...]
+    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
         """Read the trading rules of `symbols`; ids are their places in that order."""
         ...
 

@@ -11,7 +11,7 @@ from genesis.domain.instruments import Instrument
 from genesis.errors import VenueRejected, VenueUnreachable
 from genesis.exchange.binance.catalogue import fetch_instruments
 from genesis.exchange.endpoints import Endpoints
-from genesis.exchange.gateway import NoAnswer
+from genesis.exchange.gateway import NoAnswer, NotListed
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 from tests.support.exchange_builders import Json, failure, symbol_entry
 from tests.support.gateways import gateway_to
@@ -52,6 +52,19 @@ async def test_the_executor_reads_the_same_listing() -> None:
         venue.on("exchangeInfo", replies(LISTING))
         assert await gateway.instruments(SYMBOLS) == await fetch(venue.endpoints)
         assert isinstance(await gateway.instruments(("SOLUSDT",)), NoAnswer)
+
+
+async def test_the_executor_tells_an_unlisted_symbol_from_no_answer() -> None:
+    """A symbol may leave the listing while the engine runs: that is an answer, not a fault."""
+
+    async def refuse(connection: ServerConnection, request: Request) -> None:
+        await connection.send(failure(request.id, -1121, "Invalid symbol."), text=True)
+
+    async with ScriptedVenue() as venue, gateway_to(venue.url) as gateway:
+        for method in ("exchangeInfo", "myTrades"):
+            venue.on(method, refuse)
+        assert await gateway.instruments(SYMBOLS) == NotListed()
+        assert await gateway.trades_made_since("GONEUSDT", 0) == NotListed()
 
 
 async def test_an_unknown_symbol_is_named() -> None:

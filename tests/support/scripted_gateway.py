@@ -14,6 +14,7 @@ from genesis.exchange.gateway import (
     CancelOutcome,
     NoAnswer,
     NotFound,
+    NotListed,
     NotOpen,
     OrderTestOutcome,
     PreparedRequest,
@@ -45,6 +46,8 @@ class ScriptedGateway:
         self.open: tuple[ExecutionReport, ...] | NoAnswer = ()
         self.orders: tuple[ExecutionReport, ...] | NoAnswer = ()
         self.trades: tuple[Fill, ...] | NoAnswer = ()
+        self.trades_found: dict[str, tuple[Fill, ...] | NotListed | NoAnswer] = {}
+        self.listing: tuple[Instrument, ...] | NotListed | NoAnswer = ()
         self.balances: dict[str, int] | NoAnswer = {"USDT": CAPITAL}
 
     @property
@@ -117,6 +120,13 @@ class ScriptedGateway:
         self.asked.append(f"trades_since {symbol} {from_id}")
         return self.trades
 
+    async def trades_made_since(
+        self, symbol: str, since: Nanos
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
+        """List what was laid out for the symbol, else nothing."""
+        self.asked.append(f"trades_made_since {symbol} {since}")
+        return self.trades_found.get(symbol, ())
+
     async def trades_of_order(
         self, symbol: str, venue_order_id: int
     ) -> tuple[Fill, ...] | NoAnswer:
@@ -136,10 +146,12 @@ class ScriptedGateway:
             received_at=NOW,
         )
 
-    async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...] | NoAnswer:
-        """List nothing."""
-        self.asked.append(f"instruments {len(symbols)}")
-        return ()
+    async def instruments(
+        self, symbols: tuple[str, ...]
+    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
+        """List what was laid out."""
+        self.asked.append(f"instruments {','.join(symbols)}")
+        return self.listing
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Show the venue's clock."""

@@ -35,8 +35,10 @@ class VenueFault(msgspec.Struct, frozen=True, kw_only=True):
 
 TOO_MANY_REQUESTS: Final = -1003
 OVERLOADED: Final = -1008
+FILTER_FAILURE: Final = -1013
 TOO_MANY_ORDERS: Final = -1015
 TIMESTAMP_OUTSIDE_WINDOW: Final = -1021
+TOO_MUCH_PRECISION: Final = -1111
 NEW_ORDER_REFUSED: Final = -2010
 CANCEL_REFUSED: Final = -2011
 NO_SUCH_ORDER: Final = -2013
@@ -51,9 +53,10 @@ _RETRYABLE: Final = frozenset(
 _EXECUTION_UNKNOWN: Final = frozenset({-1000, -1001, -1006, -1007})
 _REFUSED: Final = frozenset(
     {
-        *(-1002, -1013, -1016, -1020, -1022, -1034),
+        *(-1002, FILTER_FAILURE, -1016, -1020, -1022, -1034),
         *range(-1108, -1099),
-        *(-1111, -1112, -1114, -1115, -1116, -1117, -1120, -1121, -1122, -1125),
+        *(TOO_MUCH_PRECISION, UNKNOWN_SYMBOL),
+        *(-1112, -1114, -1115, -1116, -1117, -1120, -1122, -1125),
         *(-1127, -1128, -1130, -1131, -1134, -1135, -1145, -1151),
         *range(-1199, -1157),
         *(-1210, -1211, -1220, -1222, -1223, -1224, -1225),
@@ -86,6 +89,17 @@ _ENGINE_REFUSALS: Final = re.compile(
     re.VERBOSE,
 )
 
+_ABOUT_THE_LISTING: Final = frozenset({FILTER_FAILURE, TOO_MUCH_PRECISION, UNKNOWN_SYMBOL})
+_REFUSALS_ABOUT_THE_LISTING: Final = re.compile(
+    r"""
+      Market\ is\ closed\.
+    | .{1,40}\ orders\ are\ not\ support(?:ed)?\ for\ this\ symbol\.?
+    | This\ symbol\ is\ (?:not\ permitted|restricted)\ for\ this\ account\.
+    | Filter\ failure:\ [A-Z_]{1,60}
+    """,
+    re.VERBOSE,
+)
+
 
 def finality_of(fault: VenueFault) -> Finality:
     """Tell what an error reply proves about the order it answers."""
@@ -97,3 +111,10 @@ def finality_of(fault: VenueFault) -> Finality:
         known = _ENGINE_REFUSALS.fullmatch(fault.reason) is not None
         return Finality.REFUSED if known else Finality.UNKNOWN
     return Finality.REFUSED if fault.code in _REFUSED else Finality.UNKNOWN
+
+
+def contradicts_listing(fault: VenueFault) -> bool:
+    """Tell whether an order was refused by a rule of its symbol: ours must be out of date then."""
+    if fault.code == NEW_ORDER_REFUSED:
+        return _REFUSALS_ABOUT_THE_LISTING.fullmatch(fault.reason) is not None
+    return fault.code in _ABOUT_THE_LISTING

@@ -157,6 +157,7 @@ class _ReportEvent(msgspec.Struct):
     fee_asset: str | None = msgspec.field(name="N")
     transacted_ms: int = msgspec.field(name="T")
     trade_id: int = msgspec.field(name="t")
+    execution_id: int = msgspec.field(name="I")
     is_maker: bool = msgspec.field(name="m")
     filled_amount: str = msgspec.field(name="Z")
     last_amount: str = msgspec.field(name="Y")
@@ -299,10 +300,11 @@ def _report_of_event(event: _ReportEvent, received_at: Nanos) -> ExecutionReport
     side = _side(event.side)
     filled = _unsigned(event.filled_quantity)
     fill = None
-    if event.execution == "TRADE":
+    # A trade without an id (smart order routing, section 7.5) only shows in the filled quantity.
+    if event.execution == "TRADE" and event.trade_id >= 0:
         fill = Fill(
             symbol=event.symbol,
-            trade_id=_positive_id(event.trade_id),
+            trade_id=event.trade_id,
             client_order_id=client_order_id,
             venue_order_id=event.order_id,
             side=side,
@@ -320,13 +322,14 @@ def _report_of_event(event: _ReportEvent, received_at: Nanos) -> ExecutionReport
         symbol=event.symbol,
         state=_state(event.status, filled),
         side=side,
-        quantity=_traded(event.quantity),
+        quantity=_unsigned(event.quantity),
         filled_quantity=filled,
         filled_amount=_unsigned(event.filled_amount),
         limit_price=_unsigned(event.price),
         reason=_reason(event.status, event.reject_reason, event.expiry_reason),
         event_at=event.event_ms * NANOS_PER_MS,
         received_at=received_at,
+        execution_id=event.execution_id,
         fill=fill,
     )
 
@@ -340,7 +343,7 @@ def _report_of(reply: _OrderReply, client_order_id: str, received_at: Nanos) -> 
         symbol=reply.symbol,
         state=_state(reply.status, filled),
         side=_side(reply.side),
-        quantity=_traded(reply.orig_qty),
+        quantity=_unsigned(reply.orig_qty),
         filled_quantity=filled,
         filled_amount=max(0, amount),  # negative: the venue no longer knows (section 7.4)
         limit_price=_unsigned(reply.price),

@@ -14,8 +14,10 @@ from genesis.exchange.binance.errors import (
     CANCEL_REFUSED,
     NO_SUCH_ORDER,
     ORDER_ARCHIVED,
+    UNKNOWN_SYMBOL,
     Finality,
     VenueFault,
+    contradicts_listing,
     finality_of,
 )
 from genesis.exchange.binance.messages import Envelope, decode_order, decode_placement
@@ -25,6 +27,7 @@ from genesis.exchange.gateway import (
     Found,
     NoAnswer,
     NotFound,
+    NotListed,
     NotOpen,
     NotSent,
     OrderTestOutcome,
@@ -125,6 +128,12 @@ def read_outcome(fate: Fate, decode: Callable[[Reply], _T]) -> _T | NoAnswer:
         return NoAnswer(f"unreadable reply: {error}")
 
 
+def or_not_listed(answer: _T | NoAnswer) -> _T | NotListed | NoAnswer:
+    """Tell a venue that does not list a symbol from one that does not answer."""
+    is_unknown = isinstance(answer, NoAnswer) and answer.code == UNKNOWN_SYMBOL
+    return NotListed() if is_unknown else answer
+
+
 def _failed_order_request(fate: Fate) -> Rejected | NotSent | Unknown:
     if isinstance(fate, Unwritten):
         return NotSent(fate.reason)
@@ -136,7 +145,13 @@ def _failed_order_request(fate: Fate) -> Rejected | NotSent | Unknown:
     if finality is Finality.UNKNOWN:
         return Unknown(f"{fault.status} {fault.code}: {fault.reason}")
     retryable = finality is Finality.RETRYABLE
-    return Rejected(fault.code, fault.reason, retryable, fault.retry_at_ms)
+    return Rejected(
+        code=fault.code,
+        reason=fault.reason,
+        retryable=retryable,
+        retry_at_ms=fault.retry_at_ms,
+        contradicts_listing=contradicts_listing(fault),
+    )
 
 
 def _fault_of(reply: Reply) -> VenueFault | None:

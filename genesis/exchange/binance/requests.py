@@ -108,6 +108,11 @@ def trades_from_params(symbol: str, from_id: int) -> Params:
     return {"symbol": symbol, "fromId": from_id, "limit": TRADES_PER_PAGE_MAX}
 
 
+def trades_made_since_params(symbol: str, since: Nanos) -> Params:
+    """Return the parameters of `myTrades`, the first page of trades made since a time."""
+    return {"symbol": symbol, "startTime": since // NANOS_PER_MS, "limit": TRADES_PER_PAGE_MAX}
+
+
 def trades_of_order_params(symbol: str, venue_order_id: int, from_id: int) -> Params:
     """Return the parameters of `myTrades` for one order, one page from `from_id` on."""
     return {**trades_from_params(symbol, from_id), "orderId": venue_order_id}

@@ -6,6 +6,7 @@ differs, and a carrier knows about that.
 
 import abc
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from genesis.domain.instruments import Instrument
@@ -22,11 +23,12 @@ from genesis.exchange.binance.outcomes import (
     Fate,
     Reply,
     cancel_outcome,
+    or_not_listed,
     query_outcome,
     read_outcome,
 )
 from genesis.exchange.binance.signing import Params
-from genesis.exchange.gateway import Account, CancelOutcome, NoAnswer, QueryOutcome
+from genesis.exchange.gateway import Account, CancelOutcome, NoAnswer, NotListed, QueryOutcome
 from genesis.limits import (
     ORDER_PAGES_MAX,
     ORDERS_PER_PAGE_MAX,
@@ -102,17 +104,23 @@ class BinancePath(abc.ABC):
 
     async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
         """List every trade from an id on. See the port."""
-        return await self._trades(
-            from_id, lambda page_from: requests.trades_from_params(symbol, page_from)
-        )
+        first = requests.trades_from_params(symbol, from_id)
+        return await self._trades(first, partial(requests.trades_from_params, symbol))
+
+    async def trades_made_since(
+        self, symbol: str, since: Nanos
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
+        """List every trade from a time on. See the port."""
+        first = requests.trades_made_since_params(symbol, since)
+        trades = await self._trades(first, partial(requests.trades_from_params, symbol))
+        return or_not_listed(trades)
 
     async def trades_of_order(
         self, symbol: str, venue_order_id: int
     ) -> tuple[Fill, ...] | NoAnswer:
         """List the trades of one order. See the port."""
-        return await self._trades(
-            0, lambda page_from: requests.trades_of_order_params(symbol, venue_order_id, page_from)
-        )
+        page_from = partial(requests.trades_of_order_params, symbol, venue_order_id)
+        return await self._trades(page_from(0), page_from)
 
     async def account(self) -> Account | NoAnswer:
         """Read all balances. See the port."""
@@ -122,7 +130,9 @@ class BinancePath(abc.ABC):
             lambda reply: decode_account(reply.envelope.result, reply.received_at),
         )
 
-    async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...] | NoAnswer:
+    async def instruments(
+        self, symbols: tuple[str, ...]
+    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
         """Read trading rules. See the port."""
 
         def read(fate: Fate) -> tuple[Instrument, ...] | NoAnswer:
@@ -131,7 +141,7 @@ class BinancePath(abc.ABC):
             )
 
         params = requests.instruments_params(symbols)
-        return await self._ask("exchangeInfo", params, read, READ_TIMEOUT)
+        return or_not_listed(await self._ask("exchangeInfo", params, read, READ_TIMEOUT))
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Ask the venue for its clock. See the port."""
@@ -146,22 +156,18 @@ class BinancePath(abc.ABC):
         return await self._ask_private(method, params, read, READ_TIMEOUT)
 
     async def _trades(
-        self, from_id: int, page_params: Callable[[int], Params]
+        self, params: Params, params_from: Callable[[int], Params]
     ) -> tuple[Fill, ...] | NoAnswer:
         """Read `myTrades` page by page until one is not full: half a list would lose fills."""
         fills: list[Fill] = []
         for _ in range(TRADE_PAGES_MAX):
-            page = await self._list(
-                "myTrades",
-                page_params(from_id),
-                lambda reply: decode_trades(reply.envelope.result),
-            )
+            page = await self._list("myTrades", params, _read_trades)
             if isinstance(page, NoAnswer):
                 return page
             fills.extend(page)
             if len(page) < TRADES_PER_PAGE_MAX:
                 return tuple(fills)
-            from_id = page[-1].trade_id + 1
+            params = params_from(page[-1].trade_id + 1)
         return NoAnswer(f"more than {TRADE_PAGES_MAX} pages of trades", retryable=False)
 
 
@@ -172,3 +178,7 @@ def read_time(fate: Fate) -> int | NoAnswer:
 
 def _read_orders(reply: Reply) -> tuple[ExecutionReport, ...]:
     return decode_orders(reply.envelope.result, reply.received_at)
+
+
+def _read_trades(reply: Reply) -> tuple[Fill, ...]:
+    return decode_trades(reply.envelope.result)

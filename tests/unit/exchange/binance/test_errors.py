@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesis.exchange.binance.errors import Finality, VenueFault, finality_of
+from genesis.exchange.binance.errors import (
+    Finality,
+    VenueFault,
+    contradicts_listing,
+    finality_of,
+)
 
 
 def fault(code: int, reason: str = "", status: int = 400) -> VenueFault:
@@ -70,3 +75,27 @@ def test_a_server_error_never_refuses(code: int, status: int) -> None:
 def test_a_code_without_a_row_proves_nothing(code: int) -> None:
     """What the sheet does not list is queried."""
     assert finality_of(fault(code)) is Finality.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (-1013, "Filter failure: LOT_SIZE", True),
+        (-1111, "Parameter 'quantity' has too much precision.", True),
+        (-1121, "Invalid symbol.", True),
+        (-2010, "Filter failure: MAX_POSITION", True),
+        (-2010, "Market is closed.", True),
+        (-2010, "This symbol is restricted for this account.", True),
+        (-2010, "Market orders are not supported for this symbol.", True),
+        (-2010, "Account has insufficient balance for requested action.", False),
+        (-1021, "Timestamp for this request is outside of the recvWindow.", False),
+        (-1003, "Too much request weight used.", False),
+    ],
+)
+def test_a_refusal_by_a_rule_of_the_symbol_contradicts_the_listing(
+    code: int,
+    reason: str,
+    expected: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Such an order would not have been sent by the rules as we know them: they are old."""
+    assert contradicts_listing(fault(code, reason)) is expected

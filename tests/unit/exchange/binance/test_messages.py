@@ -184,7 +184,6 @@ def test_every_status_has_a_state(status: str, executed: str, state: OrderState)
     [
         pytest.param({"status": "MELTED"}, id="unknown status"),
         pytest.param({"side": "HOLD"}, id="unknown side"),
-        pytest.param({"origQty": "0.00000000"}, id="no quantity"),
         pytest.param({"origQty": "-1"}, id="negative quantity"),
         pytest.param({"executedQty": "-1"}, id="negative fill"),
         pytest.param({"price": "6e4"}, id="exponent"),
@@ -227,6 +226,30 @@ def test_a_trade_without_a_fee_has_none() -> None:
     report = report_of(report_event(**MAKER_FILL | {"n": None, "N": None}))
     assert report.fill is not None
     assert (report.fill.fee, report.fill.fee_asset) == (0, "")
+
+
+def test_a_trade_without_an_id_only_shows_in_the_filled_quantity() -> None:
+    """Smart order routing makes such: there is nothing to book by, and something to ask about."""
+    report = decode_event(raw(report_event(**MAKER_FILL | {"t": -1})), NOW)
+    assert isinstance(report, ExecutionReport)
+    assert report.fill is None
+    assert (report.filled_quantity, report.state) == (SCALE // 1000, OrderState.FILLED)
+
+
+def test_an_order_by_amount_has_no_quantity_of_its_own() -> None:
+    """The account's owner may place one by hand, and it must not make a whole list unreadable."""
+    event = decode_event(raw(report_event(q="0.00000000", Q="50.00000000")), NOW)
+    (listed,) = decode_orders(raw([order_reply(origQty="0.00000000")]), NOW)
+    assert isinstance(event, ExecutionReport)
+    assert (event.quantity, listed.quantity) == (0, 0)
+
+
+def test_events_of_one_moment_are_ranked_by_execution_id() -> None:
+    """`E` is in milliseconds; within one, `I` rises. A reply has none."""
+    event = decode_event(raw(report_event(I=501)), NOW)
+    assert isinstance(event, ExecutionReport)
+    assert event.execution_id == 501
+    assert decode_order(raw(order_reply()), ORDER_ID, NOW).execution_id == 0
 
 
 def test_a_cancel_event_names_the_order_by_its_previous_id() -> None:
@@ -286,7 +309,6 @@ def test_other_events_say_nothing_new(kind: str) -> None:
     "event",
     [
         pytest.param({"E": 1}, id="no kind"),
-        pytest.param(report_event(**MAKER_FILL | {"t": -1}), id="trade without an id"),
         pytest.param(report_event(**MAKER_FILL | {"l": "0"}), id="trade of nothing"),
         pytest.param({"e": "executionReport", "E": 1}, id="keys missing"),
         pytest.param({"e": "outboundAccountPosition", "E": 1, "u": 1, "B": 3}, id="no list"),

@@ -75,7 +75,7 @@ def test_a_definite_refusal_is_a_rejection() -> None:
     """Code and words are the venue's; a retryable one says from when on."""
     assert submit_outcome(
         reply(failure(1, -1013, "Filter failure: LOT_SIZE")), ORDER_ID
-    ) == Rejected(-1013, "Filter failure: LOT_SIZE", retryable=False)
+    ) == Rejected(-1013, "Filter failure: LOT_SIZE", retryable=False, contradicts_listing=True)
     assert submit_outcome(
         reply(failure(1, -1015, "Too many new orders.", status=429, retry_at_ms=99)), ORDER_ID
     ) == Rejected(-1015, "Too many new orders.", retryable=True, retry_at_ms=99)

@@ -124,6 +124,11 @@ def test_reads_name_what_they_want() -> None:
         "fromId": 0,
         "limit": 1000,
     }
+    assert requests.trades_made_since_params("BTCUSDT", 7_000_001) == {
+        "symbol": "BTCUSDT",
+        "startTime": 7,
+        "limit": 1000,
+    }
     assert requests.orders_since_params("BTCUSDT", 7_000_001) == {
         "symbol": "BTCUSDT",
         "startTime": 7,

@@ -5,7 +5,6 @@ from typing import Final
 
 from genesis.config import Tier
 from genesis.domain.instruments import InstrumentCatalogue
-from genesis.ipc.links import RingPublisher
 from genesis.strategies.base import BaseStrategy, StrategyContext, StrategySpec
 from scripts.campaign.churn import Churn
 from scripts.campaign.fuses import Point, set_fuse
@@ -14,8 +13,8 @@ from workers import strategy
 from workers.process import ChildContext, run_child
 
 POINTS: Final = (
-    Point("wished, not published", RingPublisher, "publish", passages_max=400),
-    Point("published", RingPublisher, "publish", is_after=True, passages_max=400),
+    Point("wished, not published", strategy.StrategyWorker, "_publish", passages_max=400),
+    Point("published", strategy.StrategyWorker, "_publish", is_after=True, passages_max=400),
 )
 
 

@@ -112,8 +112,11 @@ class QuoteTable(LatestTable[Quote]):
 
     def put(self, event: Quote) -> None:
         """Make `event` the latest quote of its instrument."""
-        sequence = event.sequence.to_bytes(SEQUENCE_BYTES, "little")
-        self._rows.write(event.instrument_id, encode_quote(event) + sequence)
+        self.put_payload(event.instrument_id, encode_quote(event), event.sequence)
+
+    def put_payload(self, instrument_id: int, payload: bytes, sequence: int) -> None:
+        """Make a quote the latest of its instrument, given as `encode_quote` made it for a ring."""
+        self._rows.write(instrument_id, payload + sequence.to_bytes(SEQUENCE_BYTES, "little"))
 
     def _decode(self, body: bytes) -> Quote | None:
         events = decode_market(bytes(CHECK_BYTES) + body)

@@ -152,10 +152,22 @@ TRADE_PAGES_MAX: Final = 1_000
 ORDERS_PER_PAGE_MAX: Final = 1_000
 ORDER_PAGES_MAX: Final = 1_000
 CATALOGUE_BYTES_MAX: Final = 64 * 1024 * 1024
+RATE_WINDOW_MARGIN_MS: Final = 250  # how far our estimate of the venue's clock may be off
+RATE_HALVED_MS: Final = 10 * 60 * 1_000  # for how long after a refusal for weight
+BAN_MS: Final = 2 * 60 * 1_000  # the shortest that the venue imposes
+BAN_MS_MAX: Final = 4 * 86_400 * 1_000  # its longest is three days
+
+# Shares of the usable part of the limits on requests, in hundredths: what the processes of an
+# address may use without hearing of each other. The kept one is the executor's too.
+RATE_FEED_SHARE: Final = 50
+RATE_EXECUTOR_SHARE: Final = 20
+RATE_KEPT_SHARE: Final = 30
 
 assert CONNECTION_SILENCE_MAX > 3 * 20 * NANOS_PER_SECOND, "the venue pings every 20 s"
 assert CONNECTION_STABLE_AFTER >= NANOS_PER_SECOND, "300 connections in 5 min is the venue's limit"
 assert RECONNECT_DELAY_MIN < RECONNECT_DELAY_MAX, "delays grow"
+assert RATE_FEED_SHARE + RATE_EXECUTOR_SHARE + RATE_KEPT_SHARE == 100, "shares make a whole"
+assert 0 < 2 * RATE_WINDOW_MARGIN_MS < 1_000, "margins are a small part of the shortest window"
 assert LOG_FIELDS_MAX * LOG_FIELD_CHARS_MAX <= LOG_LINE_BYTES_MAX, "a cut line fits"
 ORDER_ATTEMPTS_MAX: Final = 8
 RETRY_DELAY: Final[Nanos] = 100 * NANOS_PER_MS

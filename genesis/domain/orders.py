@@ -170,6 +170,8 @@ class RefusalRule(enum.StrEnum):
     MAX_NUM_ORDERS = "max_num_orders"
     MAX_POSITION = "max_position"
     EXCHANGE_MAX_NUM_ORDERS = "exchange_max_num_orders"
+    RATE_LIMIT = "rate_limit"
+    CIRCUIT_BREAKER = "circuit_breaker"
 
     @property
     def code(self) -> int:

@@ -50,7 +50,7 @@ _SERVER_ERRORS_FROM: Final = 500
 _RETRYABLE: Final = frozenset(
     {TOO_MANY_REQUESTS, OVERLOADED, TOO_MANY_ORDERS, TIMESTAMP_OUTSIDE_WINDOW}
 )
-_EXECUTION_UNKNOWN: Final = frozenset({-1000, -1001, -1006, -1007})
+EXECUTION_UNKNOWN: Final = frozenset({-1000, -1001, -1006, -1007})
 _REFUSED: Final = frozenset(
     {
         *(-1002, FILTER_FAILURE, -1016, -1020, -1022, -1034),
@@ -63,8 +63,8 @@ _REFUSED: Final = frozenset(
         *(-2008, -2014, -2015, -2016, -2021, -2022, -2035, -2036, -2038, -2039, -2042, -2043),
     }
 )
-assert not _RETRYABLE & _EXECUTION_UNKNOWN, "a code proves one thing"
-assert not _REFUSED & (_RETRYABLE | _EXECUTION_UNKNOWN), "a code proves one thing"
+assert not _RETRYABLE & EXECUTION_UNKNOWN, "a code proves one thing"
+assert not _REFUSED & (_RETRYABLE | EXECUTION_UNKNOWN), "a code proves one thing"
 
 # "Duplicate order sent." is absent on purpose: it proves that an order of this id is open.
 _ENGINE_REFUSALS: Final = re.compile(
@@ -105,7 +105,7 @@ def finality_of(fault: VenueFault) -> Finality:
     """Tell what an error reply proves about the order it answers."""
     if fault.code in _RETRYABLE:
         return Finality.RETRYABLE
-    if fault.status >= _SERVER_ERRORS_FROM or fault.code in _EXECUTION_UNKNOWN:
+    if fault.status >= _SERVER_ERRORS_FROM or fault.code in EXECUTION_UNKNOWN:
         return Finality.UNKNOWN
     if fault.code == NEW_ORDER_REFUSED:
         known = _ENGINE_REFUSALS.fullmatch(fault.reason) is not None

@@ -1,0 +1,59 @@
+"""What a request to the venue costs, and what it is for. Pure.
+
+The venue counts three things (`binance-spot.md` section 8.3): the weight of requests and their bare
+number, for an address, and orders, for an account.
+"""
+
+import enum
+from typing import Final
+
+import msgspec
+
+
+class LimitKind(enum.StrEnum):
+    """What is counted; the values are the venue's `rateLimitType`."""
+
+    REQUEST_WEIGHT = "REQUEST_WEIGHT"
+    RAW_REQUESTS = "RAW_REQUESTS"
+    ORDERS = "ORDERS"
+
+
+class Purpose(enum.Enum):
+    """What a request is for, which decides how much of a limit it may use."""
+
+    READ = "reads"
+    """Can wait: listings, snapshots of the market."""
+
+    ENTRY = "entries"
+    """A new order that may enlarge a position."""
+
+    EXIT = "exits"
+    """A new order that only shrinks one."""
+
+    RECONCILE = "reconciliation"
+    """The session itself, the venue's clock, queries of orders, comparisons with the venue."""
+
+    CANCEL = "cancels"
+    """The end of an order."""
+
+
+class RequestCost(msgspec.Struct, frozen=True):
+    """What one request costs: its weight (section 6.4), and how many orders it adds (7.5).
+
+    `is_refunded`: it costs no weight if it succeeds, as trading requests do.
+    """
+
+    purpose: Purpose
+    weight: int = 1
+    orders: int = 0
+    is_refunded: bool = False
+
+    def amount(self, kind: LimitKind) -> int:
+        """Return what the request adds to the counts of one kind."""
+        if kind is LimitKind.REQUEST_WEIGHT:
+            return self.weight
+        return self.orders if kind is LimitKind.ORDERS else 1
+
+
+ENTRY_COST: Final = RequestCost(Purpose.ENTRY, orders=1, is_refunded=True)
+EXIT_COST: Final = RequestCost(Purpose.EXIT, orders=1, is_refunded=True)

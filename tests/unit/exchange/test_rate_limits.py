@@ -1,0 +1,536 @@
+"""Rate limits: what is admitted, what is held and until when, and what replies teach."""
+
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genesis.exchange.rate_limits import (
+    EXECUTOR_SHARES,
+    FEED_SHARES,
+    Hold,
+    RateLimits,
+    RateShares,
+)
+from genesis.exchange.rate_window import RateCount, RateLimit, Ticket
+from genesis.exchange.request_cost import (
+    ENTRY_COST,
+    EXIT_COST,
+    LimitKind,
+    Purpose,
+    RequestCost,
+)
+from genesis.limits import (
+    BAN_MS,
+    BAN_MS_MAX,
+    RATE_HALVED_MS,
+    RATE_WINDOW_MARGIN_MS,
+)
+from genesis.venue.request_limits import Window
+
+MINUTE: Final = 60_000
+SHORT: Final = 10_000
+START: Final = 1_780_000_000_000 // MINUTE * MINUTE + RATE_WINDOW_MARGIN_MS
+"""The first moment at which a minute has begun for certain."""
+
+WEIGHT: Final = 1_000
+ORDERS: Final = 50
+USABLE_WEIGHT: Final = 800
+USABLE_ORDERS: Final = 40
+
+READ: Final = RequestCost(Purpose.READ, 10)
+RECONCILE: Final = RequestCost(Purpose.RECONCILE, 10)
+CANCEL: Final = RequestCost(Purpose.CANCEL, 1, is_refunded=True)
+
+
+def make_limits(shares: RateShares = EXECUTOR_SHARES) -> RateLimits:
+    """Return limits of 1 000 weight a minute and 50 orders in 10 s, a fifth of each reserved."""
+    limits = RateLimits(shares, reserve_bps=2_000)
+    limits.state_limits(
+        [
+            RateLimit(LimitKind.REQUEST_WEIGHT, MINUTE, WEIGHT),
+            RateLimit(LimitKind.ORDERS, SHORT, ORDERS),
+        ]
+    )
+    return limits
+
+
+def admitted(limits: RateLimits, cost: RequestCost, now_ms: int = START) -> Ticket:
+    """Return the ticket of a request that is admitted."""
+    ticket = limits.admit(cost, now_ms)
+    assert isinstance(ticket, Ticket)
+    return ticket
+
+
+def held(limits: RateLimits, cost: RequestCost, now_ms: int = START) -> Hold:
+    """Return why a request is not admitted."""
+    hold = limits.admit(cost, now_ms)
+    assert isinstance(hold, Hold)
+    return hold
+
+
+def fill(limits: RateLimits, cost: RequestCost, now_ms: int = START) -> int:
+    """Send as many requests as are admitted, none of them answered; return how many."""
+    for sent in range(10_000):
+        if isinstance(limits.admit(cost, now_ms), Hold):
+            return sent
+    raise AssertionError("nothing is ever held")
+
+
+def weight(count: int, limit: int = WEIGHT) -> RateCount:
+    """Return a count of weight, as a reply shows it."""
+    return RateCount(LimitKind.REQUEST_WEIGHT, MINUTE, count, limit)
+
+
+def orders(count: int) -> RateCount:
+    """Return a count of orders in 10 s, as a reply shows it."""
+    return RateCount(LimitKind.ORDERS, SHORT, count, ORDERS)
+
+
+def used(limits: RateLimits, kind: LimitKind, now_ms: int = START) -> int:
+    """Return what is used of a kind, in its shortest window."""
+    return next(usage.used for usage in limits.usage(now_ms) if usage.kind is kind)
+
+
+def test_shares_add_up_to_what_is_usable() -> None:
+    """Both processes, each at its end, leave the reserve whole; reads leave what is kept too."""
+    feed, executor = make_limits(FEED_SHARES), make_limits()
+    read_by_feed = fill(feed, READ) * READ.weight
+    read_by_executor = fill(executor, READ) * READ.weight
+
+    assert (read_by_feed, read_by_executor) == (USABLE_WEIGHT * 50 // 100, USABLE_WEIGHT // 5)
+    assert fill(executor, RECONCILE) * RECONCILE.weight == USABLE_WEIGHT * 30 // 100
+    assert used(feed, LimitKind.REQUEST_WEIGHT) + used(executor, LimitKind.REQUEST_WEIGHT) == (
+        USABLE_WEIGHT
+    )
+
+
+def test_a_hold_names_the_rule_its_limit_and_the_end_of_the_window() -> None:
+    """Who is told no is told when to come back: behind the border, clock error included."""
+    limits = make_limits()
+    fill(limits, READ)
+    hold = held(limits, READ)
+
+    assert hold.retry_at_ms == START + MINUTE
+    assert hold.reason == (
+        "rate_limit: 160 used, 10 more wanted; 160 of 1000 REQUEST_WEIGHT in 60 s for reads"
+    )
+    assert held(limits, READ, hold.retry_at_ms - 1).retry_at_ms == hold.retry_at_ms
+
+
+def test_what_is_in_flight_at_the_border_counts_on_both_sides() -> None:
+    """The venue may count it before or behind the border; nothing has answered yet."""
+    limits = make_limits()
+    fill(limits, READ)
+
+    assert isinstance(held(limits, READ, START + MINUTE), Hold)
+
+
+def test_a_new_window_is_empty_but_for_what_ended_around_its_border() -> None:
+    """An answer a while before the border was counted before it; one at the border may not."""
+    limits = make_limits()
+    early, late = admitted(limits, READ), admitted(limits, RECONCILE)
+    limits.answer(early, [weight(10)], START, has_succeeded=True)
+    end = START + MINUTE
+    limits.answer(
+        late, [weight(20)], end - 2 * RATE_WINDOW_MARGIN_MS, has_succeeded=True
+    )  # the earliest that may be behind it
+
+    assert used(limits, LimitKind.REQUEST_WEIGHT, end - 1) == 20
+    assert used(limits, LimitKind.REQUEST_WEIGHT, end) == RECONCILE.weight
+    assert used(limits, LimitKind.REQUEST_WEIGHT, end + MINUTE) == 0
+
+
+def test_a_share_used_up_at_the_border_is_used_up_behind_it_too() -> None:
+    """The other process may have used its own there as well, and neither has heard of it."""
+    limits = make_limits()
+    end = START + MINUTE
+    tickets = [admitted(limits, READ, end - 1) for _ in range(USABLE_WEIGHT * 20 // 100 // 10)]
+    for ticket in tickets:
+        limits.answer(ticket, [weight(160)], end - 1, has_succeeded=True)
+
+    assert held(limits, READ, end).refusal.observed == "160 used, 10 more wanted"
+
+
+def test_an_answer_without_a_count_is_added_to_the_counts_of_others() -> None:
+    """A reply that was asked for before it may show the count from before it."""
+    limits = make_limits()
+    shown, mute = admitted(limits, READ), admitted(limits, READ)
+    limits.answer(mute, (), START, has_succeeded=True)
+    limits.answer(shown, [weight(10)], START, has_succeeded=True)
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 20
+
+    limits.answer(admitted(limits, READ), [weight(30)], START, has_succeeded=True)
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 30
+
+
+def test_what_others_use_is_learned_from_replies() -> None:
+    """Another program has used 590: reads stop, reconciliation goes on, and so do cancels."""
+    limits = make_limits()
+    limits.answer(admitted(limits, READ), [weight(590)], START, has_succeeded=True)
+
+    assert "590 used" in held(limits, READ).reason
+    assert fill(limits, RECONCILE) * RECONCILE.weight == USABLE_WEIGHT - 590
+    assert fill(limits, CANCEL) == WEIGHT - USABLE_WEIGHT
+
+
+def test_a_full_address_still_cancels_up_to_the_limit_itself() -> None:
+    """The reserve is for that; a cancel the venue would refuse is held like all else."""
+    limits = make_limits()
+    limits.answer(admitted(limits, READ), [weight(WEIGHT - 1)], START, has_succeeded=True)
+    admitted(limits, CANCEL)
+
+    assert held(limits, CANCEL).retry_at_ms == START + MINUTE
+
+
+def test_orders_beyond_the_reserve_are_for_shrinking_positions() -> None:
+    """A limit must never lock us into what it exists to prevent."""
+    limits = make_limits()
+
+    assert fill(limits, ENTRY_COST) == USABLE_ORDERS
+    assert held(limits, ENTRY_COST).retry_at_ms == START + SHORT
+    assert fill(limits, EXIT_COST) == ORDERS - USABLE_ORDERS
+
+
+def test_cancels_and_reads_are_never_limited_by_orders() -> None:
+    """The venue does not count them there (section 12.5)."""
+    limits = make_limits()
+    fill(limits, EXIT_COST)
+
+    admitted(limits, CANCEL)
+    admitted(limits, RECONCILE)
+
+
+def test_a_trading_request_that_succeeded_cost_no_weight() -> None:
+    """As the venue counts since 2026-04-02; one that failed did."""
+    limits = make_limits()
+    limits.answer(admitted(limits, CANCEL), (), START, has_succeeded=True)
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 0
+
+    limits.answer(admitted(limits, CANCEL), (), START, has_succeeded=False)
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 1
+
+
+def test_an_unwritten_request_costs_nothing() -> None:
+    """Its ticket is taken back."""
+    limits = make_limits()
+    limits.take_back(admitted(limits, READ))
+
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 0
+
+
+def test_a_lost_request_may_have_been_counted() -> None:
+    """It stays counted to the end of the window, whatever later replies show."""
+    limits = make_limits()
+    limits.lose(admitted(limits, READ), START)
+    limits.answer(admitted(limits, READ), [weight(10)], START, has_succeeded=True)
+
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 20
+    assert used(limits, LimitKind.REQUEST_WEIGHT, START + MINUTE) == 0
+
+
+def test_a_request_lost_at_the_border_may_count_behind_it() -> None:
+    """And no reply from behind the border proves that it does not."""
+    limits = make_limits()
+    end = START + MINUTE
+    limits.lose(admitted(limits, READ, end - 1), end - 1)
+    limits.answer(admitted(limits, READ, end), [weight(10)], end, has_succeeded=True)
+
+    assert used(limits, LimitKind.REQUEST_WEIGHT, end) == 20
+
+
+def test_an_older_count_never_lowers_a_newer_one() -> None:
+    """Of two replies under way together either may be the newer: the higher count stands."""
+    limits = make_limits()
+    first, second = admitted(limits, READ), admitted(limits, READ)
+    limits.answer(second, [weight(500)], START, has_succeeded=True)
+    limits.answer(first, [weight(10)], START, has_succeeded=True)
+
+    assert used(limits, LimitKind.REQUEST_WEIGHT) == 500
+
+
+def test_fills_relieve_the_order_count() -> None:
+    """A request sent after the higher count had come in is newer for certain: it may be lower."""
+    limits = make_limits()
+    limits.answer(admitted(limits, ENTRY_COST), [orders(40)], START, has_succeeded=True)
+    assert isinstance(limits.admit(ENTRY_COST, START), Hold)
+
+    limits.answer(admitted(limits, EXIT_COST), [orders(7)], START, has_succeeded=True)
+
+    assert used(limits, LimitKind.ORDERS) == 7
+
+
+def test_a_count_from_before_the_border_says_nothing_of_the_window_behind_it() -> None:
+    """A reply that was asked for in the old window may show the old, high count."""
+    limits = make_limits()
+    ticket = admitted(limits, READ, START + MINUTE - 1)
+    limits.answer(ticket, [weight(600)], START + MINUTE, has_succeeded=True)
+
+    assert used(limits, LimitKind.REQUEST_WEIGHT, START + MINUTE) == READ.weight
+
+
+def test_a_limit_that_the_venue_changes_is_in_force_at_once() -> None:
+    """Replies state the limit with the count, between two readings of exchangeInfo."""
+    limits = make_limits()
+    limits.answer(admitted(limits, READ), [weight(10, limit=200)], START, has_succeeded=True)
+
+    assert fill(limits, READ) * READ.weight == 200 * 80 // 100 * 20 // 100 - 10 - 2
+
+
+def test_limits_that_are_not_stated_are_the_lowest_documented() -> None:
+    """Before the first reply, and for kinds that exchangeInfo leaves out."""
+    limits = RateLimits(EXECUTOR_SHARES, reserve_bps=2_000)
+    assert [(usage.kind, usage.limit) for usage in limits.usage(START)] == [
+        ("REQUEST_WEIGHT", 6_000),
+        ("RAW_REQUESTS", 61_000),
+        ("ORDERS", 50),
+        ("ORDERS", 160_000),
+    ]
+
+    limits.state_limits([RateLimit(LimitKind.ORDERS, MINUTE, 7)])
+    assert [(usage.kind, usage.interval_ms, usage.limit) for usage in limits.usage(START)][1:] == [
+        ("RAW_REQUESTS", 5 * MINUTE, 61_000),
+        ("ORDERS", MINUTE, 7),
+    ]
+
+
+def test_a_request_from_before_its_limit_was_stated_is_settled_without_it() -> None:
+    """A window counts nothing that was admitted before there was one."""
+    limits = make_limits()
+    ticket = admitted(limits, ENTRY_COST)
+    limits.state_limits([RateLimit(LimitKind.ORDERS, MINUTE, 7)])
+    limits.answer(ticket, [], START, has_succeeded=True)
+
+    assert used(limits, LimitKind.ORDERS) == 0
+
+
+def test_raw_requests_are_counted_though_no_reply_shows_them() -> None:
+    """Their window fills with what we sent and had answered."""
+    limits = make_limits()
+    limits.state_limits([RateLimit(LimitKind.RAW_REQUESTS, MINUTE, 100)])
+    sent = 0
+    while isinstance(ticket := limits.admit(CANCEL, START), Ticket):
+        limits.answer(ticket, [weight(0)], START, has_succeeded=True)
+        sent += 1
+
+    assert sent == 100
+    assert held(limits, READ).refusal.observed == "100 used, 1 more wanted"
+
+
+def test_a_refusal_for_weight_holds_everything_until_the_venue_allows() -> None:
+    """To the millisecond; cancels too, since who goes on asking is banned."""
+    limits = make_limits()
+    limits.throttle(START + 5_000, START)
+
+    for cost in (READ, RECONCILE, ENTRY_COST, EXIT_COST, CANCEL):
+        assert held(limits, cost, START + 4_999).retry_at_ms == START + 5_000
+        admitted(limits, cost, START + 5_000)
+    assert limits.ban_hold(START) is None
+
+
+def test_the_longest_refusal_stands() -> None:
+    """A reply that was under way may name an earlier time than is known."""
+    limits = make_limits()
+    limits.throttle(START + 9_000, START)
+
+    assert limits.throttle(START + 5_000, START) == START + 9_000
+    assert "throttled by the venue" in held(limits, READ, START + 8_999).reason
+
+
+@pytest.mark.parametrize(
+    ("cost", "usual", "halved"),
+    [
+        (READ, 16, 8),
+        (RECONCILE, 40, 20),
+        (ENTRY_COST, USABLE_ORDERS, USABLE_ORDERS // 2),
+        (EXIT_COST, ORDERS, ORDERS),
+        (CANCEL, WEIGHT, WEIGHT),
+    ],
+    ids=lambda case: case.purpose.value if isinstance(case, RequestCost) else None,
+)
+def test_the_rate_is_halved_for_a_while_after_a_refusal_for_weight(
+    cost: RequestCost, usual: int, halved: int
+) -> None:
+    """Section 11; what ends an order or shrinks a position keeps its room."""
+    over = START + RATE_HALVED_MS
+    before, behind = make_limits(), make_limits()
+    for limits in (before, behind):
+        limits.throttle(START, START)
+
+    assert fill(before, cost, over - 1) == halved
+    assert fill(behind, cost, over) == usual
+
+
+def test_a_refusal_of_orders_holds_orders_alone() -> None:
+    """-1015: cancels still work (section 11)."""
+    limits = make_limits()
+    limits.throttle_orders(START + 5_000, START)
+
+    for cost in (ENTRY_COST, EXIT_COST):
+        assert held(limits, cost, START + 4_999).retry_at_ms == START + 5_000
+        admitted(limits, cost, START + 5_000)
+    for cost in (READ, RECONCILE, CANCEL):
+        admitted(limits, cost)
+
+
+def test_a_ban_stops_requests_and_connections() -> None:
+    """418: nothing leaves, nothing is opened, until it is lifted."""
+    limits = make_limits()
+    until = limits.ban(START + 120_000, START)
+
+    assert until == START + 120_000
+    assert "banned by the venue" in held(limits, CANCEL, until - 1).reason
+    hold = limits.ban_hold(until - 1)
+    assert hold is not None
+    assert hold.retry_at_ms == until
+    assert limits.ban_hold(until) is None
+    admitted(limits, CANCEL, until)
+
+
+def test_refusals_without_a_time_last_as_long_as_the_rule() -> None:
+    """To the end of the window; a ban for the shortest that there is."""
+    assert make_limits().throttle(0, START) == START + MINUTE
+    assert make_limits().throttle_orders(0, START) == START + SHORT
+    assert make_limits().ban(0, START) == START + BAN_MS
+
+
+def test_a_refusal_for_ever_is_not_believed() -> None:
+    """The venue's longest ban is three days; a garbled number must not end trading."""
+    for refuse in (RateLimits.throttle, RateLimits.throttle_orders, RateLimits.ban):
+        assert refuse(make_limits(), 10**18, START) == START + BAN_MS_MAX
+
+
+def test_a_clock_that_is_set_back_forgets_nothing() -> None:
+    """What was counted in the later window was counted in the earlier one, as it turns out."""
+    limits = make_limits()
+    fill(limits, READ)
+
+    assert held(limits, READ, START - MINUTE).retry_at_ms == START
+
+
+# The venue counts, replies come in any order or not at all, and clocks disagree.
+
+OPERATION: Final = st.one_of(
+    st.tuples(st.just("wait"), st.integers(1, 4_000), st.just(0)),
+    st.tuples(st.just("send"), st.integers(0, 1), st.integers(1, 25)),
+    st.tuples(st.just("send"), st.integers(0, 1), st.integers(1, 25)),
+    st.tuples(st.just("count"), st.integers(0, 50), st.booleans()),
+    st.tuples(st.just("reply"), st.integers(0, 50), st.booleans()),
+    st.tuples(st.just("lose"), st.integers(0, 50), st.just(0)),
+)
+ERRORS: Final = st.integers(-RATE_WINDOW_MARGIN_MS, RATE_WINDOW_MARGIN_MS)
+
+
+class InFlight:
+    """One request on its way: whose, with which ticket, and what the venue made of it."""
+
+    def __init__(self, process: int, ticket: Ticket) -> None:
+        self.process = process
+        self.ticket = ticket
+        self.count: int | None = None
+        self.has_succeeded = False
+
+
+class Scene:
+    """A venue that counts in its own time, and processes whose clocks are off by a little."""
+
+    def __init__(self, processes: list[RateLimits], errors: list[int]) -> None:
+        self.processes = processes
+        self.errors = errors
+        self.now_ms = START
+        self.window = Window(MINUTE)
+        self.highest = 0
+        self.in_flight: list[InFlight] = []
+
+    def estimate(self, process: int) -> int:
+        return self.now_ms + self.errors[process]
+
+    def play(self, kind: str, number: int, detail: int) -> None:
+        match kind:
+            case "wait":
+                self.now_ms += number
+            case "send":
+                self.send(number % len(self.processes), detail)
+            case _ if self.in_flight:
+                request = self.in_flight[number % len(self.in_flight)]
+                self.settle(kind, request, flag=bool(detail))
+
+    def send(self, process: int, size: int) -> None:
+        purpose = Purpose.READ if size % 2 else Purpose.RECONCILE
+        cost = RequestCost(purpose, size, is_refunded=size % 3 == 0)
+        ticket = self.processes[process].admit(cost, self.estimate(process))
+        if isinstance(ticket, Ticket):
+            self.in_flight.append(InFlight(process, ticket))
+
+    def settle(self, kind: str, request: InFlight, *, flag: bool) -> None:
+        """Take a request one step on; `flag`: it succeeds, or its reply shows a count."""
+        limits, now_ms = self.processes[request.process], self.estimate(request.process)
+        if kind == "count" and request.count is None:
+            cost = request.ticket.cost
+            self.window.add(cost.weight, self.now_ms)
+            self.highest = max(self.highest, self.window.count(self.now_ms))
+            request.has_succeeded = flag
+            if flag and cost.is_refunded:
+                self.window.add(-cost.weight, self.now_ms)
+            request.count = self.window.count(self.now_ms)
+        elif kind == "reply" and request.count is not None:
+            counts = [weight(request.count)] if flag else []
+            limits.answer(request.ticket, counts, now_ms, has_succeeded=request.has_succeeded)
+            self.in_flight.remove(request)
+        elif kind == "lose":
+            limits.lose(request.ticket, now_ms)
+            self.in_flight.remove(request)
+
+
+@given(st.lists(OPERATION, max_size=150), ERRORS, ERRORS)
+@settings(max_examples=300)
+def test_two_processes_never_reach_into_the_reserve(
+    operations: list[tuple[str, int, int]], feed_error: int, executor_error: int
+) -> None:
+    """Whatever is sent, answered or lost, in whatever order: the venue counts what is usable."""
+    scene = Scene([make_limits(FEED_SHARES), make_limits()], [feed_error, executor_error])
+    for operation in operations:
+        scene.play(*operation)
+
+    assert scene.highest <= USABLE_WEIGHT
+
+
+@given(st.lists(OPERATION, max_size=150), ERRORS)
+@settings(max_examples=300)
+def test_no_reply_makes_us_believe_less_than_the_venue_counts(
+    operations: list[tuple[str, int, int]], error: int
+) -> None:
+    """Replies in any order, lost ones, refunds, borders: what we think used was at least used."""
+    limits = make_limits()
+    scene = Scene([limits], [error])
+    for operation in operations:
+        scene.play(*operation)
+        estimate = scene.estimate(0)
+        into_window = estimate % MINUTE
+        if 2 * RATE_WINDOW_MARGIN_MS <= into_window < MINUTE - RATE_WINDOW_MARGIN_MS:
+            known = used(limits, LimitKind.REQUEST_WEIGHT, estimate)
+            assert known >= scene.window.count(scene.now_ms)
+
+
+@given(st.lists(st.integers(1, 25), max_size=100), st.integers(0, WEIGHT))
+def test_cancels_find_room_as_long_as_the_venue_has_any(sizes: list[int], count: int) -> None:
+    """No traffic of ours leaves an address that cannot cancel."""
+    limits = make_limits()
+    limits.answer(admitted(limits, READ), [weight(count)], START, has_succeeded=True)
+    for size in sizes:
+        limits.admit(RequestCost(Purpose.READ, size), START)
+        limits.admit(RequestCost(Purpose.RECONCILE, size), START)
+        limits.admit(ENTRY_COST, START)
+        limits.admit(EXIT_COST, START)
+
+    assert fill(limits, CANCEL) >= min(WEIGHT - USABLE_WEIGHT, WEIGHT - count)
+
+
+@pytest.mark.parametrize("shares", [FEED_SHARES, EXECUTOR_SHARES])
+def test_a_reserve_of_nothing_leaves_the_whole_limit(shares: RateShares) -> None:
+    """The operator may choose so; the shares stay."""
+    limits = RateLimits(shares, reserve_bps=0)
+    limits.state_limits([RateLimit(LimitKind.REQUEST_WEIGHT, MINUTE, WEIGHT)])
+
+    assert fill(limits, READ) * READ.weight == WEIGHT * shares.ordinary // 100

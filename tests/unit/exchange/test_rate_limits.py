@@ -1,9 +1,7 @@
 """Rate limits: what is admitted, what is held and until when, and what replies teach."""
 
-from typing import Final
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.exchange.rate_limits import (
@@ -13,7 +11,7 @@ from genesis.exchange.rate_limits import (
     RateLimits,
     RateShares,
 )
-from genesis.exchange.rate_window import RateCount, RateLimit, Ticket
+from genesis.exchange.rate_window import RateLimit, Ticket
 from genesis.exchange.request_cost import (
     ENTRY_COST,
     EXIT_COST,
@@ -27,70 +25,25 @@ from genesis.limits import (
     RATE_HALVED_MS,
     RATE_WINDOW_MARGIN_MS,
 )
-from genesis.venue.request_limits import Window
-
-MINUTE: Final = 60_000
-SHORT: Final = 10_000
-START: Final = 1_780_000_000_000 // MINUTE * MINUTE + RATE_WINDOW_MARGIN_MS
-"""The first moment at which a minute has begun for certain."""
-
-WEIGHT: Final = 1_000
-ORDERS: Final = 50
-USABLE_WEIGHT: Final = 800
-USABLE_ORDERS: Final = 40
-
-READ: Final = RequestCost(Purpose.READ, 10)
-RECONCILE: Final = RequestCost(Purpose.RECONCILE, 10)
-CANCEL: Final = RequestCost(Purpose.CANCEL, 1, is_refunded=True)
-
-
-def make_limits(shares: RateShares = EXECUTOR_SHARES) -> RateLimits:
-    """Return limits of 1 000 weight a minute and 50 orders in 10 s, a fifth of each reserved."""
-    limits = RateLimits(shares, reserve_bps=2_000)
-    limits.state_limits(
-        [
-            RateLimit(LimitKind.REQUEST_WEIGHT, MINUTE, WEIGHT),
-            RateLimit(LimitKind.ORDERS, SHORT, ORDERS),
-        ]
-    )
-    return limits
-
-
-def admitted(limits: RateLimits, cost: RequestCost, now_ms: int = START) -> Ticket:
-    """Return the ticket of a request that is admitted."""
-    ticket = limits.admit(cost, now_ms)
-    assert isinstance(ticket, Ticket)
-    return ticket
-
-
-def held(limits: RateLimits, cost: RequestCost, now_ms: int = START) -> Hold:
-    """Return why a request is not admitted."""
-    hold = limits.admit(cost, now_ms)
-    assert isinstance(hold, Hold)
-    return hold
-
-
-def fill(limits: RateLimits, cost: RequestCost, now_ms: int = START) -> int:
-    """Send as many requests as are admitted, none of them answered; return how many."""
-    for sent in range(10_000):
-        if isinstance(limits.admit(cost, now_ms), Hold):
-            return sent
-    raise AssertionError("nothing is ever held")
-
-
-def weight(count: int, limit: int = WEIGHT) -> RateCount:
-    """Return a count of weight, as a reply shows it."""
-    return RateCount(LimitKind.REQUEST_WEIGHT, MINUTE, count, limit)
-
-
-def orders(count: int) -> RateCount:
-    """Return a count of orders in 10 s, as a reply shows it."""
-    return RateCount(LimitKind.ORDERS, SHORT, count, ORDERS)
-
-
-def used(limits: RateLimits, kind: LimitKind, now_ms: int = START) -> int:
-    """Return what is used of a kind, in its shortest window."""
-    return next(usage.used for usage in limits.usage(now_ms) if usage.kind is kind)
+from tests.support.rate_limits import (
+    CANCEL,
+    MINUTE,
+    ORDERS,
+    READ,
+    RECONCILE,
+    SHORT,
+    START,
+    USABLE_ORDERS,
+    USABLE_WEIGHT,
+    WEIGHT,
+    admitted,
+    fill,
+    held,
+    make_limits,
+    orders,
+    used,
+    weight,
+)
 
 
 def test_shares_add_up_to_what_is_usable() -> None:
@@ -407,110 +360,6 @@ def test_a_clock_that_is_set_back_forgets_nothing() -> None:
     fill(limits, READ)
 
     assert held(limits, READ, START - MINUTE).retry_at_ms == START
-
-
-# The venue counts, replies come in any order or not at all, and clocks disagree.
-
-OPERATION: Final = st.one_of(
-    st.tuples(st.just("wait"), st.integers(1, 4_000), st.just(0)),
-    st.tuples(st.just("send"), st.integers(0, 1), st.integers(1, 25)),
-    st.tuples(st.just("send"), st.integers(0, 1), st.integers(1, 25)),
-    st.tuples(st.just("count"), st.integers(0, 50), st.booleans()),
-    st.tuples(st.just("reply"), st.integers(0, 50), st.booleans()),
-    st.tuples(st.just("lose"), st.integers(0, 50), st.just(0)),
-)
-ERRORS: Final = st.integers(-RATE_WINDOW_MARGIN_MS, RATE_WINDOW_MARGIN_MS)
-
-
-class InFlight:
-    """One request on its way: whose, with which ticket, and what the venue made of it."""
-
-    def __init__(self, process: int, ticket: Ticket) -> None:
-        self.process = process
-        self.ticket = ticket
-        self.count: int | None = None
-        self.has_succeeded = False
-
-
-class Scene:
-    """A venue that counts in its own time, and processes whose clocks are off by a little."""
-
-    def __init__(self, processes: list[RateLimits], errors: list[int]) -> None:
-        self.processes = processes
-        self.errors = errors
-        self.now_ms = START
-        self.window = Window(MINUTE)
-        self.highest = 0
-        self.in_flight: list[InFlight] = []
-
-    def estimate(self, process: int) -> int:
-        return self.now_ms + self.errors[process]
-
-    def play(self, kind: str, number: int, detail: int) -> None:
-        match kind:
-            case "wait":
-                self.now_ms += number
-            case "send":
-                self.send(number % len(self.processes), detail)
-            case _ if self.in_flight:
-                request = self.in_flight[number % len(self.in_flight)]
-                self.settle(kind, request, flag=bool(detail))
-
-    def send(self, process: int, size: int) -> None:
-        purpose = Purpose.READ if size % 2 else Purpose.RECONCILE
-        cost = RequestCost(purpose, size, is_refunded=size % 3 == 0)
-        ticket = self.processes[process].admit(cost, self.estimate(process))
-        if isinstance(ticket, Ticket):
-            self.in_flight.append(InFlight(process, ticket))
-
-    def settle(self, kind: str, request: InFlight, *, flag: bool) -> None:
-        """Take a request one step on; `flag`: it succeeds, or its reply shows a count."""
-        limits, now_ms = self.processes[request.process], self.estimate(request.process)
-        if kind == "count" and request.count is None:
-            cost = request.ticket.cost
-            self.window.add(cost.weight, self.now_ms)
-            self.highest = max(self.highest, self.window.count(self.now_ms))
-            request.has_succeeded = flag
-            if flag and cost.is_refunded:
-                self.window.add(-cost.weight, self.now_ms)
-            request.count = self.window.count(self.now_ms)
-        elif kind == "reply" and request.count is not None:
-            counts = [weight(request.count)] if flag else []
-            limits.answer(request.ticket, counts, now_ms, has_succeeded=request.has_succeeded)
-            self.in_flight.remove(request)
-        elif kind == "lose":
-            limits.lose(request.ticket, now_ms)
-            self.in_flight.remove(request)
-
-
-@given(st.lists(OPERATION, max_size=150), ERRORS, ERRORS)
-@settings(max_examples=300)
-def test_two_processes_never_reach_into_the_reserve(
-    operations: list[tuple[str, int, int]], feed_error: int, executor_error: int
-) -> None:
-    """Whatever is sent, answered or lost, in whatever order: the venue counts what is usable."""
-    scene = Scene([make_limits(FEED_SHARES), make_limits()], [feed_error, executor_error])
-    for operation in operations:
-        scene.play(*operation)
-
-    assert scene.highest <= USABLE_WEIGHT
-
-
-@given(st.lists(OPERATION, max_size=150), ERRORS)
-@settings(max_examples=300)
-def test_no_reply_makes_us_believe_less_than_the_venue_counts(
-    operations: list[tuple[str, int, int]], error: int
-) -> None:
-    """Replies in any order, lost ones, refunds, borders: what we think used was at least used."""
-    limits = make_limits()
-    scene = Scene([limits], [error])
-    for operation in operations:
-        scene.play(*operation)
-        estimate = scene.estimate(0)
-        into_window = estimate % MINUTE
-        if 2 * RATE_WINDOW_MARGIN_MS <= into_window < MINUTE - RATE_WINDOW_MARGIN_MS:
-            known = used(limits, LimitKind.REQUEST_WEIGHT, estimate)
-            assert known >= scene.window.count(scene.now_ms)
 
 
 @given(st.lists(st.integers(1, 25), max_size=100), st.integers(0, WEIGHT))

@@ -10,12 +10,13 @@ from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 # Supervision: the parent, its children and the control channel between them.
 
-CONTROL_MESSAGE_BYTES_MAX: Final = 192 * 1024
+CONTROL_MESSAGE_BYTES_MAX: Final = 204_800
 CONTROL_SOCKET_BUFFER_BYTES: Final = 212_992  # net.core.wmem_default of every Linux
 CONTROL_INBOX_MESSAGES_MAX: Final = 256
 ACCOUNT_POSITIONS_MAX: Final = 1_000
 ACCOUNT_POSITION_BYTES_MAX: Final = 190
 ACCOUNT_DIFFERENCES_MAX: Final = 50
+ACCOUNT_SUSPENDED_MAX: Final = 50
 FAILURE_MESSAGE_CHARS_MAX: Final = 4_000
 BOOT_SPEC_BYTES_MAX: Final = 4 * 1024 * 1024
 CHILDREN_MAX: Final = 64
@@ -175,6 +176,10 @@ RETRY_DELAY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
 QUERY_DELAYS: Final[tuple[Nanos, ...]] = tuple(
     ms * NANOS_PER_MS for ms in (200, 500, 1_000, 2_000)
 )  # the last one repeats until the fence has passed
+LISTING_REFRESH: Final[Nanos] = 600 * NANOS_PER_SECOND
+LISTING_REFRESH_SUSPENDED: Final[Nanos] = 60 * NANOS_PER_SECOND  # a halt is over within minutes
+LISTING_REPEAT: Final[Nanos] = 30 * NANOS_PER_SECOND  # when there was no answer
+LISTING_SPACING: Final[Nanos] = 5 * NANOS_PER_SECOND  # however often orders are refused by a rule
 RECONCILE_PERIOD: Final[Nanos] = 30 * NANOS_PER_SECOND
 RECONCILE_CONFIRM: Final[Nanos] = 2 * NANOS_PER_SECOND  # a difference must be read twice
 RECONCILE_ORDER_AGE: Final[Nanos] = 2 * NANOS_PER_SECOND

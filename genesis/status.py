@@ -39,7 +39,8 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     Counts are since the start of this run. `dropped` counts bad frames by reason, `refusals`
     refused signals by rule, `gaps` the market events that readers or streams missed. `ledger_equal`
-    is None until our balances have been compared with the venue's.
+    is None until our balances have been compared with the venue's. `suspended` are symbols on which
+    the venue takes no new orders, each with the venue's word for it.
     """
 
     state: EngineState
@@ -67,6 +68,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     unrealized_pnl: str = "0"
     fees: str = "0"
     ledger_equal: bool | None = None
+    suspended: dict[str, str] = {}
     restarts: int = 0
     problems: tuple[str, ...] = ()
     processes: tuple[ProcessSummary, ...] = ()

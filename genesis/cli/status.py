@@ -71,6 +71,9 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     yield f"market      {status.messages} messages, {status.gaps} gaps, {status.torn} torn records"
     yield f"dropped     {_counts(status.dropped)}"
     yield f"refused     {_counts(status.refusals)}"
+    if status.suspended:
+        shown = (f"{symbol} ({word})" for symbol, word in sorted(status.suspended.items()))
+        yield f"suspended   {', '.join(shown)}"
     for problem in status.problems:
         yield f"problem     {problem}"
     yield from _process_lines(status)

@@ -2,7 +2,11 @@
 
 from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.execution import ExecutionCore
-from genesis.limits import ACCOUNT_DIFFERENCES_MAX, ACCOUNT_POSITIONS_MAX
+from genesis.limits import (
+    ACCOUNT_DIFFERENCES_MAX,
+    ACCOUNT_POSITIONS_MAX,
+    ACCOUNT_SUSPENDED_MAX,
+)
 from genesis.units import Amount, text_from_fixed
 
 
@@ -44,6 +48,10 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
             f"venue {text_from_fixed(difference.venue)}"
             for difference in core.differences[:ACCOUNT_DIFFERENCES_MAX]
         ),
+        suspended={
+            instrument.symbol: instrument.status
+            for instrument in core.listing.suspended[:ACCOUNT_SUSPENDED_MAX]
+        },
     )
 
 

@@ -13,6 +13,7 @@ from genesis.errors import LinkError
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
     ACCOUNT_POSITIONS_MAX,
+    ACCOUNT_SUSPENDED_MAX,
     CONTROL_MESSAGE_BYTES_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
 )
@@ -76,7 +77,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     Amounts are decimal text in the quote asset. `orders` and `fills` count over the life of the
     store's account; `refusals` counts by rule. `ledger_equal` is None until the first comparison
     of our balances with the venue's, and `ledger_differences` names each asset that differed in
-    the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most.
+    the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols
+    that take no new orders, each with its status.
     """
 
     equity: str
@@ -91,10 +93,12 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     positions: tuple[PositionSummary, ...] = ()
     ledger_equal: bool | None = None
     ledger_differences: tuple[str, ...] = ()
+    suspended: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"
         assert len(self.ledger_differences) <= ACCOUNT_DIFFERENCES_MAX
+        assert len(self.suspended) <= ACCOUNT_SUSPENDED_MAX
 
 
 ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy

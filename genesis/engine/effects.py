@@ -83,6 +83,12 @@ class Reconcile(msgspec.Struct, frozen=True):
     movements: int
 
 
+class FetchInstruments(msgspec.Struct, frozen=True):
+    """Fetch the rules of these symbols, as the venue lists them now."""
+
+    symbols: tuple[str, ...]
+
+
 class Tell(msgspec.Struct, frozen=True):
     """Publish a report to the strategy's worker."""
 
@@ -98,7 +104,15 @@ class Announce(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Commit | SubmitOrder | CancelOrder | QueryOrder | FetchTrades | Reconcile | Tell | Announce
+    Commit
+    | SubmitOrder
+    | CancelOrder
+    | QueryOrder
+    | FetchTrades
+    | Reconcile
+    | FetchInstruments
+    | Tell
+    | Announce
 )
 
 

@@ -23,6 +23,7 @@ from genesis.engine.effects import (
     Commit,
     Effect,
     EffectGroup,
+    FetchInstruments,
     FetchTrades,
     QueryOrder,
     Reconcile,
@@ -292,6 +293,8 @@ class TradingEngine:
                 self._spawn(self._fetch_trades(symbol, venue_order_id))
             case Reconcile():
                 self._spawn(self._reconcile(effect))
+            case FetchInstruments():
+                self._spawn(self._fetch_instruments(effect))
             case Commit() | SubmitOrder():
                 pass  # both are done with the group
 
@@ -362,6 +365,10 @@ class TradingEngine:
         trades = await self._gateway.trades_of_order(symbol, venue_order_id)
         if not isinstance(trades, NoAnswer):
             self._enact(self.core.on_trades(trades, self._clock.now()))
+
+    async def _fetch_instruments(self, effect: FetchInstruments) -> None:
+        listing = await self._gateway.instruments(effect.symbols)
+        self._enact(self.core.on_listing(effect, listing, self._clock.now()))
 
     async def _reconcile(self, effect: Reconcile) -> None:
         """Fetch the venue's view; if one part is not answered, all is asked for again later."""

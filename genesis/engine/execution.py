@@ -7,7 +7,7 @@ The shell (`engine/engine.py`) carries the effects out, in order.
 
 from collections.abc import Mapping, Sequence
 
-from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.order_ids import OrderIdParts, encode_order_id
 from genesis.domain.orders import (
@@ -19,7 +19,7 @@ from genesis.domain.orders import (
 )
 from genesis.engine.adoption import Adoption
 from genesis.engine.bookkeeping import Bookkeeper
-from genesis.engine.effects import Announce, Effect, Reconcile
+from genesis.engine.effects import Announce, Effect, FetchInstruments, Reconcile
 from genesis.engine.entries import (
     BalanceOpened,
     EntriesMissed,
@@ -34,6 +34,7 @@ from genesis.engine.entries import (
 )
 from genesis.engine.judgement import Judge
 from genesis.engine.ledger import Ledger
+from genesis.engine.listing import ListingWatch
 from genesis.engine.order_flow import OrderFlow, OrderRules
 from genesis.engine.reconciliation import (
     BalanceDifference,
@@ -50,7 +51,14 @@ from genesis.engine.state_machine import EngineState, next_engine_state
 from genesis.engine.teller import Teller
 from genesis.engine.timers import TimerKind, Timers
 from genesis.engine.valuation import Valuation
-from genesis.exchange.gateway import CancelOutcome, QueryOutcome, SubmitOutcome
+from genesis.exchange.gateway import (
+    CancelOutcome,
+    NoAnswer,
+    NotListed,
+    QueryOutcome,
+    Rejected,
+    SubmitOutcome,
+)
 from genesis.limits import (
     EQUITY_MARK_PERIOD,
     RECONCILE_CONFIRM,
@@ -84,6 +92,7 @@ class ExecutionCore:
         self._is_synced = order_rules.is_synced
         self._epoch = epoch
         self._timers = Timers()
+        self.listing = ListingWatch(catalogue, self._timers)
         self._marked_at: Nanos = 0
         self._watch = BalanceWatch(ledger)
         self._cursor = TradeCursor(ledger)
@@ -157,6 +166,7 @@ class ExecutionCore:
             started,
             *self._flow.recover(now),
             self._reconcile(now),
+            *self.listing.begin(now),
         ]
 
     def judge_signal(
@@ -201,6 +211,8 @@ class ExecutionCore:
         self, client_order_id: str, outcome: SubmitOutcome, now: Nanos
     ) -> list[Effect]:
         """Take the answer to a placement, or its absence."""
+        if isinstance(outcome, Rejected) and outcome.contradicts_listing:
+            self.listing.doubt(now)
         return self._revalued(self._flow.on_submit_outcome(client_order_id, outcome, now))
 
     def on_cancel_outcome(
@@ -286,6 +298,15 @@ class ExecutionCore:
         self._timers.set(now + RECONCILE_CONFIRM, TimerKind.RECONCILE, "")
         return []
 
+    def on_listing(
+        self,
+        asked: FetchInstruments,
+        answer: tuple[Instrument, ...] | NotListed | NoAnswer,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Take the rules of instruments as the venue lists them now."""
+        return self.listing.on_listing(asked, answer, now)
+
     def on_quotes(self, quotes: Mapping[int, Quote], now: Nanos) -> list[Effect]:
         """Take the market's present quotes: mark positions, and once a minute write equity down."""
         self._judge.learn(quotes)
@@ -303,6 +324,8 @@ class ExecutionCore:
         for kind, key in self._timers.due(now):
             if kind is TimerKind.RECONCILE:
                 effects.append(self._reconcile(now))
+            elif kind is TimerKind.REFRESH_LISTING:
+                effects += self.listing.ask(now)
             else:
                 effects += self._flow.on_timer(kind, key, venue_ms=venue_ms, now=now)
         return effects

@@ -58,6 +58,7 @@ from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 _FILLS_GRACE: Final[Nanos] = NANOS_PER_SECOND
 _CANCEL_REPEAT: Final[Nanos] = 2 * NANOS_PER_SECOND
+_CANCEL_REPEAT_SUSPENDED: Final[Nanos] = 30 * NANOS_PER_SECOND
 
 
 class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,7 +272,7 @@ class OrderFlow:
 
     def cancel(self, order: Order, now: Nanos) -> list[Effect]:
         """Ask the venue to cancel a working order, and ask again until it has ended."""
-        self._expire_at(order.intent, now + _CANCEL_REPEAT)
+        self._expire_at(order.intent, now + self._cancel_repeat(order))
         if order.is_in_doubt or order.state is OrderState.PREPARED:
             return []  # its own resolution comes first
         effects: list[Effect] = [CancelOrder(order.intent.symbol, order.intent.client_order_id)]
@@ -287,6 +288,16 @@ class OrderFlow:
 
     def _expire_at(self, intent: OrderIntent, at: Nanos) -> None:
         self._timers.set(at, TimerKind.EXPIRE_ORDER, intent.client_order_id)
+
+    def _cancel_repeat(self, order: Order) -> Nanos:
+        """Return how soon to ask for a cancel again.
+
+        Where the symbol's status may not permit it, that is seldom, but never not at all: what we
+        know of the status may be old, and a cancel in vain does no harm.
+        """
+        instrument = self._catalogue.by_symbol(order.intent.symbol)
+        is_taken = instrument is None or instrument.takes_cancels
+        return _CANCEL_REPEAT if is_taken else _CANCEL_REPEAT_SUSPENDED
 
     def _fetch_fills(self, order: Order, now: Nanos) -> Effect:
         """Ask for the trades of an order, now and until they add up to what it has filled."""

@@ -144,6 +144,7 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         unrealized_pnl=account.unrealized_pnl,
         fees=account.fees,
         ledger_equal=account.ledger_equal,
+        suspended=account.suspended,
     )
 
 

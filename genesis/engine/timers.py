@@ -14,6 +14,7 @@ class TimerKind(enum.IntEnum):
     COMPLETE_FILLS = 3
     RETRY_SIGNAL = 4
     RECONCILE = 5
+    REFRESH_LISTING = 6
 
 
 class Timers:

@@ -53,6 +53,7 @@ class Faults:
     external_trade_every: Nanos = _NEVER
     transfer_every: Nanos = _NEVER
     worker_restart_every: Nanos = _NEVER
+    halt_every: Nanos = _NEVER
     stale_quote_share: float = 0.0
 
     def calm(self) -> None:
@@ -115,4 +116,5 @@ def swarm(chance: random.Random) -> Faults:
         transfer_every=every(15 * SECOND, 300 * SECOND),
         worker_restart_every=every(5 * SECOND, 60 * SECOND),
         stale_quote_share=share(0.1),
+        halt_every=every(5 * SECOND, 60 * SECOND),
     )

@@ -9,6 +9,7 @@ from genesis.domain.orders import ExecutionReport, Fill
 from genesis.engine.effects import (
     CancelOrder,
     Effect,
+    FetchInstruments,
     FetchTrades,
     QueryOrder,
     Reconcile,
@@ -98,6 +99,13 @@ class Questions:
                 )
             case Reconcile():
                 self._ask_time(partial(self._view, effect))
+            case FetchInstruments(symbols=symbols):
+                self._read(
+                    lambda _: self._venue.instruments(symbols),
+                    lambda listing: self._enact(
+                        self._core.on_listing(effect, listing, self._clock.now())
+                    ),
+                )
             case _:
                 raise AssertionError(f"{effect} is no question")
 

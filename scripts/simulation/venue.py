@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+import msgspec
+
+from genesis.domain.instruments import TRADING, Instrument, InstrumentCatalogue
 from genesis.domain.orders import (
     TERMINAL_STATES,
     ExecutionReport,
@@ -44,6 +46,7 @@ AHEAD_MAX_MS: Final = 1_000
 FEE_ASSET: Final = "BNB"
 _FEE_DIVISOR: Final = 1_000
 _RESTS_FOR_MAX: Final[Nanos] = 20 * SECOND
+_HALTED_FOR_MAX: Final[Nanos] = 20 * SECOND
 
 Reply = Callable[[SubmitOutcome], None]
 
@@ -95,6 +98,7 @@ class Venue:
         self.external: dict[str, Amount] = {}
         self._movements: list[tuple[Nanos, str, Amount]] = []
         self._open: dict[str, VenueOrder] = {}
+        self._halted: set[str] = set()
         self._ids = 0
         self._trade_ids = dict.fromkeys(prices, 0)
         self._fee_in_bnb = chance.choice([0.0, 0.0, 0.5, 1.0])
@@ -195,6 +199,23 @@ class Venue:
         )
         self._match(intent, is_external=True)
 
+    def halt(self) -> None:
+        """Suspend a symbol for a while: it takes no new orders, and its listing says so."""
+        symbol = self._chance.choice(list(self._prices))
+        self._halted.add(symbol)
+        self._later(_HALTED_FOR_MAX, lambda: self._halted.discard(symbol))
+
+    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """List symbols with their present status, ids as the gateway numbers them."""
+        return tuple(
+            msgspec.structs.replace(
+                self._instrument(symbol),
+                instrument_id=row,
+                status="HALT" if symbol in self._halted else TRADING,
+            )
+            for row, symbol in enumerate(symbols)
+        )
+
     def transfer(self) -> None:
         """Let a deposit or a withdrawal clear."""
         asset = self._chance.choice(list(self.balances))
@@ -210,6 +231,9 @@ class Venue:
     def _match(self, intent: OrderIntent, *, is_external: bool = False) -> SubmitOutcome:
         if intent.client_order_id in self._open:
             return Unknown("400 -2010: Duplicate order sent.")
+        if intent.symbol in self._halted and not is_external:
+            closed = "Market is closed."
+            return Rejected(-2010, closed, retryable=False, contradicts_listing=True)
         price = self._price(intent)
         if not self._can_pay(intent, price):
             reason = "Account has insufficient balance for requested action."

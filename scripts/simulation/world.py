@@ -294,7 +294,7 @@ class World:
         for entry in self._disk.read():
             ledger.apply(entry)
         core = self._parts.core(
-            catalogue=CATALOGUE,
+            catalogue=InstrumentCatalogue(CATALOGUE),
             strategies=[strategy.spec for strategy in self._strategies.values()],
             limits=LIMITS,
             sizing=SIZING,
@@ -352,6 +352,7 @@ class World:
         self._repeat(faults.external_trade_every, self._trade_externally)
         self._repeat(faults.transfer_every, self._transfer)
         self._repeat(faults.worker_restart_every, self._restart_any_worker)
+        self._repeat(faults.halt_every, self._venue.halt)
         self._repeat(5 * SECOND, self._disk.sync)
 
     def _repeat(self, mean: Nanos, action: Action) -> None:

@@ -1,19 +1,15 @@
 """The trading engine: effects are carried out in order, and nothing leaves before it is durable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
-from genesis.clock import EngineClock
-from genesis.domain.orders import OrderReport, OrderState, ReportKind
+from genesis.domain.orders import OrderState, OrderType, ReportKind
 from genesis.engine import venue_questions
-from genesis.engine.engine import TradingEngine
-from genesis.engine.entries import Entry, OrderMoved, OrderPrepared
-from genesis.engine.execution import ExecutionCore
-from genesis.engine.ledger import Ledger, decode_state
+from genesis.engine.entries import OrderMoved, OrderPrepared
+from genesis.engine.ledger import decode_state
 from genesis.engine.state_machine import EngineState, IllegalMove
 from genesis.errors import StorageError
 from genesis.exchange.gateway import (
@@ -26,118 +22,26 @@ from genesis.exchange.gateway import (
     NotSent,
     Rejected,
     StreamGap,
-    SubmitOutcome,
     TransferReported,
     Unknown,
 )
-from genesis.ipc.histogram import BUCKETS, HistogramRecorder, Stage
-from genesis.units import NANOS_PER_MS
+from genesis.limits import LISTING_SPACING
+from genesis.units import NANOS_PER_MS, SCALE
+from tests.support.bench import Bench
 from tests.support.builders import (
     CAPITAL,
     LOT,
     NOW,
+    PRICE,
     SECOND,
     VENUE_MS,
-    catalogue,
+    btc,
     fill,
-    order_rules,
     quote,
     report,
-    risk_limits,
     signal,
-    sizing_rules,
-    strategy,
 )
-from tests.support.scripted_gateway import ScriptedGateway
-
-ORDER = "G00-7-1-1-10"
-
-
-class HandClock(EngineClock):
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.at = NOW
-
-    def now(self) -> int:
-        return self.at
-
-
-class SlowDisk:
-    """A journal whose commits end when the test says so."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[Entry]] = []
-        self.snapshots: list[bytes] = []
-        self.is_slow = False
-        self.pending: asyncio.Future[None] | None = None
-
-    def begin_commit(self, entries: Sequence[Entry]) -> asyncio.Future[None] | None:
-        self.groups.append(list(entries))
-        if not self.is_slow:
-            return None
-        self.pending = asyncio.get_running_loop().create_future()
-        return self.pending
-
-    def begin_snapshot(self, state: bytes) -> asyncio.Future[None] | None:
-        self.snapshots.append(state)
-        if not self.is_slow:
-            return None
-        self.pending = asyncio.get_running_loop().create_future()
-        return self.pending
-
-    def finish(self, error: Exception | None = None) -> None:
-        assert self.pending is not None
-        if error is None:
-            self.pending.set_result(None)
-        else:
-            self.pending.set_exception(error)
-
-
-class Bench:
-    """An engine with everything outside it in the test's hands."""
-
-    def __init__(self, ledger: Ledger | None = None) -> None:
-        self.clock = HandClock()
-        self.gateway = ScriptedGateway()
-        self.disk = SlowDisk()
-        self.told: list[OrderReport] = []
-        self.core = ExecutionCore(
-            catalogue=catalogue(),
-            strategies=[strategy()],
-            limits=risk_limits(),
-            sizing=sizing_rules(),
-            order_rules=order_rules(),
-            capital=CAPITAL,
-            ledger=ledger or Ledger(),
-            epoch=1,
-        )
-        self.counts = memoryview(bytearray(8 * BUCKETS * len(Stage))).cast("Q")
-        self.engine = TradingEngine(
-            core=self.core,
-            gateway=self.gateway,
-            journal=self.disk,
-            clock=self.clock,
-            log=structlog.get_logger(),
-            histograms=HistogramRecorder(self.counts),
-            quote_of=lambda row: quote(row, received_at=self.clock.at),
-            tell=self.told.append,
-        )
-
-    async def settle(self) -> None:
-        """Give every task that can run its turns."""
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-    async def answer(self, outcome: SubmitOutcome, order: str = ORDER) -> None:
-        self.gateway.sent[order].set_result(outcome)
-        await self.settle()
-
-    def state_of(self, order: str = ORDER) -> OrderState:
-        found = self.core.ledger.find_order(order)
-        assert found is not None
-        return found.state
+from tests.support.desk import ORDER
 
 
 @pytest.fixture
@@ -158,8 +62,39 @@ async def test_a_start_asks_the_venue_about_everything() -> None:
         await bench.engine.execute_trade(signal())
     await bench.engine.start("boot")
     await bench.engine.recovered()
-    assert bench.gateway.asked == ["time", "open_orders None", "account"]
+    assert bench.gateway.asked == [
+        "time",
+        "open_orders None",
+        "account",
+        "instruments BTCUSDT,ETHUSDT",
+    ]
     assert bench.engine.state is EngineState.RUNNING
+
+
+async def test_rules_are_fetched_after_a_filter_failure(bench: Bench) -> None:
+    """The refused order has the listing asked for, and the next one keeps to it."""
+    coarse = btc(tick_size=SCALE)
+    bench.gateway.listing = (coarse, btc(1, "ETHUSDT", "ETH"))
+    await bench.engine.execute_trade(signal(quantity=LOT))
+    reason = "Filter failure: PRICE_FILTER"
+    await bench.answer(Rejected(-1013, reason, retryable=False, contradicts_listing=True))
+    bench.clock.at = NOW + LISTING_SPACING
+    with capture_logs() as lines:
+        bench.engine.on_time()
+        await bench.settle()
+    changed = next(line for line in lines if line["event"] == "instrument_changed")
+    assert changed["changes"] == "tick_size 0.01000000 to 1.00000000"
+    wish = signal(
+        2,
+        order_type=OrderType.LIMIT,
+        limit_price=PRICE + 1,
+        quantity=LOT,
+        expires_at=bench.clock.at + SECOND,
+    )
+    await bench.engine.execute_trade(wish)
+    order = bench.core.ledger.find_order("G00-7-1-2-10")
+    assert order is not None
+    assert order.intent.limit_price == PRICE
 
 
 async def test_a_signal_becomes_an_order_and_a_position(bench: Bench) -> None:

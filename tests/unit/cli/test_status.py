@@ -46,6 +46,14 @@ def test_the_page_names_what_was_dropped_and_refused() -> None:
     assert "ledger      equals the venue's\n" in page
 
 
+def test_the_page_names_suspended_symbols() -> None:
+    """With the venue's word for it; where every symbol trades, there is no such line."""
+    page = render_status_page(changed(suspended={"ETHUSDT": "HALT", "BTCUSDT": "BREAK"}))
+
+    assert "suspended   BTCUSDT (BREAK), ETHUSDT (HALT)\n" in page
+    assert "suspended" not in render_status_page(TRADING)
+
+
 def test_the_page_has_a_row_for_each_process_and_stage() -> None:
     """Each child and each hop of a message stands in its own row."""
     rows = [line.split() for line in render_status_page(TRADING).splitlines()]

@@ -37,6 +37,7 @@ SUMMARY = AccountSummary(
     positions=(PositionSummary("ema-1", "BTCUSDT", "0.1", "60000", "0", "1"),),
     ledger_equal=False,
     ledger_differences=("BTC: ours 0.1, theirs 0.2",),
+    suspended={"ETHUSDT": "HALT"},
 )
 
 

@@ -39,10 +39,10 @@ from tests.support.desk import ORDER, Desk, filled
 
 
 def test_nothing_is_judged_before_the_venue_s_first_view() -> None:
-    """A start asks for orders, trades and balances, and trades on the answer."""
+    """A start asks for orders, trades, balances and rules, and trades on the first three."""
     desk = Desk()
     desk.take(desk.core.start("boot", NOW))
-    assert desk.kinds() == ["Commit", "Reconcile"]
+    assert desk.kinds() == ["Commit", "Reconcile", "FetchInstruments"]
     desk.judge()
     assert isinstance(desk.journal[-1], SignalRefused)
     assert desk.view({"USDT": CAPITAL}).core.state is EngineState.RUNNING

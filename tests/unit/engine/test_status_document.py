@@ -34,6 +34,7 @@ ACCOUNT = AccountSummary(
     positions=(PositionSummary("a", "BTCUSDT", "1", "60000", "0", "0.5"),),
     ledger_equal=False,
     ledger_differences=("BTC",),
+    suspended={"ETHUSDT": "HALT"},
 )
 
 
@@ -120,6 +121,7 @@ def test_the_account_is_the_executors_word() -> None:
     assert (status.open_orders, status.in_doubt, status.fees) == (2, 1, "1")
     assert status.refusals == {"data_age": 3}
     assert status.ledger_equal is False
+    assert status.suspended == {"ETHUSDT": "HALT"}
 
 
 def test_a_process_is_shown_by_its_own_page_only() -> None:

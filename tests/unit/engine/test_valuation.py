@@ -2,6 +2,7 @@
 
 from genesis.domain.positions import Position
 from genesis.engine.account_summary import summarize
+from genesis.engine.effects import FetchInstruments
 from genesis.engine.entries import EquityMarked
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
@@ -14,6 +15,7 @@ from tests.support.builders import (
     NOW,
     PRICE,
     SECOND,
+    btc,
     catalogue,
     order_rules,
     quote,
@@ -84,6 +86,8 @@ def test_the_summary_is_decimal_text() -> None:
     asked = core.compare_now(NOW)
     view = VenueView(venue_ms=0, open_orders=(), orders=(), trades=(), balances={"USDT": 1})
     core.on_venue_view(view, asked, NOW)
+    halted = btc(0, "ETHUSDT", "ETH", status="HALT")
+    core.on_listing(FetchInstruments(("ETHUSDT",)), (halted,), NOW)
     summary = summarize(core, "USDT")
     assert summary.fees == "61.00000000"
     assert summary.equity == "99995.00000000"
@@ -92,3 +96,4 @@ def test_the_summary_is_decimal_text() -> None:
     assert position.realized == "-5.00000000"
     assert summary.ledger_differences == ("USDT: ours 0.00000002, venue 0.00000001",)
     assert summary.ledger_equal is False
+    assert summary.suspended == {"ETHUSDT": "HALT"}

@@ -267,6 +267,7 @@ VENUE_STALL_MAX: Final[Nanos] = 1 * NANOS_PER_SECOND
 VENUE_MARKS_PERIOD: Final[Nanos] = 5 * NANOS_PER_SECOND
 VENUE_SNAPSHOT_LAG_MAX: Final = 2  # depth events a snapshot may be older than the stream
 VENUE_KLINE_MINUTES_KEPT: Final = 1_500
+VENUE_TRADES_KEPT: Final = 1_000  # public ones of a symbol, as many as one request may ask for
 VENUE_MODEL_LEVELS_MAX: Final = 40  # on each side of a book
 TAPE_FRAMES_MAX: Final = 2_000_000  # held in memory, some 400 bytes each
 TAPE_LINE_BYTES_MAX: Final = 4 * 1024 * 1024

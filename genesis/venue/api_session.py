@@ -14,7 +14,8 @@ import msgspec
 from genesis.limits import VENUE_SUBSCRIPTIONS_MAX
 from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
-from genesis.venue.api_methods import METHODS, Result, Security
+from genesis.venue.api_call import Method, Result, Security
+from genesis.venue.api_methods import METHODS
 from genesis.venue.parameters import Parameters
 from genesis.venue.refusals import Refused
 from genesis.venue.reports import JsonObject, encode_json
@@ -167,17 +168,18 @@ class ApiSession:
         weight = SESSION_WEIGHT if method is None else method.weigh(admitted.parameters)
         self._desk.spend(admitted, weight, now)
         if method is not None and method.security is not Security.NONE:
-            self._authenticate(admitted, now)
+            self._authenticate(method, admitted, now)
 
-    def _authenticate(self, admitted: ApiRequest, now: Nanos) -> None:
+    def _authenticate(self, method: Method, admitted: ApiRequest, now: Nanos) -> None:
         """Find the account, by the request's own key and signature or by the session's."""
         parameters = admitted.parameters
         is_signed = "apiKey" in parameters or SIGNATURE_PARAMETER in parameters
         if is_signed or self._logon is None:
-            self._check_signed(admitted, now)
+            verifier = self._check_signed(admitted, now)
         else:
             read_timing(admitted, now)
-            admitted.account_id = self._logon.verifier.key.account_id
+            verifier = self._logon.verifier
+        self._desk.authorize(method, admitted, verifier.key)
 
     def _check_signed(self, admitted: ApiRequest, now: Nanos) -> KeyVerifier:
         parameters = admitted.parameters

@@ -73,6 +73,7 @@ class HttpConnection(asyncio.Protocol):
             h11.SERVER, max_incomplete_event_size=VENUE_HTTP_HEAD_BYTES_MAX
         )
         self._transport: asyncio.Transport | None = None
+        self._address = ""
         self._head: h11.Request | None = None
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -86,6 +87,7 @@ class HttpConnection(asyncio.Protocol):
         """Begin."""
         # uvloop's transports are such by behavior, not by class.
         self._transport = cast(asyncio.Transport, transport)
+        self._address = str(transport.get_extra_info("peername", ("",))[0])
         if self._keeper.connected(self):
             self._expect_request()
         else:
@@ -180,6 +182,7 @@ class HttpConnection(asyncio.Protocol):
         request = HttpRequest(
             verb=head.method.decode(),
             path=unquote_to_bytes(path).decode(errors="replace"),
+            address=self._address,
             query=query,
             headers=headers,
             body=b"".join(self._body),

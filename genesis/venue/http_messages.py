@@ -19,11 +19,13 @@ HTML_TYPE: Final = "text/html"
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `path` is decoded; `query` and `body` are as sent, for signatures are of them.
 
-    Names of `headers` are in lower case; of a header sent twice the last one stands.
+    Names of `headers` are in lower case; of a header sent twice the last one stands. `address` is
+    the client's, without its port.
     """
 
     verb: str
     path: str
+    address: str = ""
     query: bytes = b""
     headers: Mapping[str, str] = {}
     body: bytes = b""

@@ -1,16 +1,16 @@
-"""Interval summaries of public trades: kline streams and the average price filters refer to.
+"""Public trades and their summaries by interval: kline streams, and what the market is asked.
 
-A summary of one minute is always kept, with a bounded past; other intervals are built when somebody
-first wants them, from the minutes that are known.
+The latest trades are kept, and a summary of each minute with a bounded past; other intervals are
+made from those when somebody wants them.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from genesis.limits import VENUE_KLINE_MINUTES_KEPT
+from genesis.limits import VENUE_KLINE_MINUTES_KEPT, VENUE_TRADES_KEPT
 from genesis.units import SCALE, Price, notional
 from genesis.venue.stream_payloads import (
     KlineName,
@@ -91,6 +91,12 @@ class KlineBuilder:
         """The interval that is open."""
         return self._state
 
+    @property
+    def states(self) -> Iterator[KlineState]:
+        """The intervals that were closed and not taken yet, then the open one."""
+        yield from self._finished
+        yield self._state
+
     def seed(self, minutes: Iterator[KlineState]) -> None:
         """Take in those known minutes that lie in the open interval."""
         for minute in minutes:
@@ -100,22 +106,7 @@ class KlineBuilder:
     def add(self, trade: PublicTrade) -> None:
         """Take in one trade, closing the interval first if it is over."""
         self.advance(trade.traded_ms)
-        quote = notional(trade.price, trade.quantity)
-        by_buyer = not trade.buyer_is_maker
-        single = self._state._replace(
-            first_trade_id=trade.trade_id,
-            last_trade_id=trade.trade_id,
-            open_price=trade.price,
-            close_price=trade.price,
-            high_price=trade.price,
-            low_price=trade.price,
-            volume=trade.quantity,
-            quote_volume=quote,
-            taker_buy_volume=trade.quantity if by_buyer else 0,
-            taker_buy_quote_volume=quote if by_buyer else 0,
-            trade_count=1,
-        )
-        self._state = _merged(self._state, single)
+        self._state = _merged(self._state, _of_one(trade))
 
     def advance(self, at_ms: int) -> None:
         """Close the interval if `at_ms` lies beyond it. Intervals skipped whole are not told."""
@@ -129,8 +120,32 @@ class KlineBuilder:
         return finished
 
 
+def _of_one(trade: PublicTrade) -> KlineState:
+    """Return the summary of one trade, at its moment."""
+    quote = notional(trade.price, trade.quantity)
+    by_buyer = not trade.buyer_is_maker
+    return KlineState(
+        open_ms=trade.traded_ms,
+        close_ms=trade.traded_ms,
+        first_trade_id=trade.trade_id,
+        last_trade_id=trade.trade_id,
+        open_price=trade.price,
+        close_price=trade.price,
+        high_price=trade.price,
+        low_price=trade.price,
+        volume=trade.quantity,
+        quote_volume=quote,
+        taker_buy_volume=trade.quantity if by_buyer else 0,
+        taker_buy_quote_volume=quote if by_buyer else 0,
+        trade_count=1,
+    )
+
+
 def _silent(interval: str, at_ms: int, price: Price) -> KlineState:
-    open_ms, close_ms = interval_bounds(interval, at_ms)
+    return _silent_between(*interval_bounds(interval, at_ms), price)
+
+
+def _silent_between(open_ms: int, close_ms: int, price: Price) -> KlineState:
     return KlineState(
         open_ms=open_ms,
         close_ms=close_ms,
@@ -169,15 +184,36 @@ def _merged(state: KlineState, later: KlineState) -> KlineState:
     )
 
 
+def _folded(
+    pieces: Iterable[KlineState], bounds_at: Callable[[int], tuple[int, int]]
+) -> list[KlineState]:
+    """Put pieces, oldest first, together into the intervals that they lie in."""
+    whole: list[KlineState] = []
+    for piece in pieces:
+        open_ms, close_ms = bounds_at(piece.open_ms)
+        if not whole or whole[-1].open_ms != open_ms:
+            whole.append(piece._replace(open_ms=open_ms, close_ms=close_ms))
+        elif piece.trade_count:
+            whole[-1] = _merged(whole[-1], piece)
+    return whole
+
+
 @dataclass(slots=True)
 class _SymbolKlines:
     """What is known of one symbol."""
 
     minute: KlineBuilder
     past: deque[KlineState] = field(default_factory=lambda: deque(maxlen=VENUE_KLINE_MINUTES_KEPT))
+    trades: deque[PublicTrade] = field(default_factory=lambda: deque(maxlen=VENUE_TRADES_KEPT))
     others: dict[str, KlineBuilder] = field(default_factory=dict)
 
+    @property
+    def minutes(self) -> Iterator[KlineState]:
+        yield from self.past
+        yield from self.minute.states
+
     def add(self, trade: PublicTrade) -> None:
+        self.trades.append(trade)
         self.minute.add(trade)
         for builder in self.others.values():
             builder.add(trade)
@@ -228,6 +264,36 @@ class KlineDesk:
         if volume == 0:
             return klines.minute.state.close_price
         return quote_volume * SCALE // volume
+
+    def recent_trades(self, symbol: str) -> list[PublicTrade]:
+        """Return the latest trades, as many as are kept, oldest first."""
+        klines = self._symbols.get(symbol)
+        return [] if klines is None else list(klines.trades)
+
+    def intervals(self, symbol: str, interval: str, shift_ms: int = 0) -> list[KlineState]:
+        """Return what is known of a symbol's intervals, oldest first; the last one is open.
+
+        They begin `shift_ms` before those of UTC. Seconds go as far back as the latest trades do.
+        """
+        klines = self._symbols.get(symbol)
+        if klines is None:
+            return []
+
+        def bounds_at(at_ms: int) -> tuple[int, int]:
+            open_ms, close_ms = interval_bounds(interval, at_ms + shift_ms)
+            return open_ms - shift_ms, close_ms - shift_ms
+
+        pieces = map(_of_one, klines.trades) if interval == _SECOND else klines.minutes
+        return _folded(pieces, bounds_at)
+
+    def day(self, symbol: str, now_ms: int) -> KlineState:
+        """Return the summary of the 24 hours before the present, to the minute."""
+        klines = self._symbols.get(symbol)
+        minutes = () if klines is None else klines.minutes
+        since_ms = now_ms - DAY_MS
+        known = (state for state in minutes if state.open_ms >= since_ms)
+        whole = _folded(known, lambda _: (since_ms, now_ms))
+        return whole[0] if whole else _silent_between(since_ms, now_ms, 0)
 
     def tick(self, now_ms: int, audience: Collection[str]) -> list[StreamMessage]:
         """Return the messages due at a whole second for the wanted kline streams.

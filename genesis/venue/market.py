@@ -5,6 +5,7 @@ from typing import Protocol, TypeAlias
 
 from genesis.units import Nanos, Price
 from genesis.venue.depth_feed import DepthSnapshot
+from genesis.venue.klines import KlineDesk
 from genesis.venue.listing import Listing
 from genesis.venue.matching import Execution, InstrumentBook
 from genesis.venue.stream_payloads import StreamMessage
@@ -19,6 +20,10 @@ class Market(Protocol):
     @property
     def listings(self) -> Mapping[str, Listing]:
         """The listed symbols, in listing order."""
+
+    @property
+    def klines(self) -> KlineDesk:
+        """What the public traded so far."""
 
     @property
     def next_at(self) -> Nanos | None:

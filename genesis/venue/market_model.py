@@ -117,7 +117,7 @@ class MarketModel:
         assert profiles
         self._random = random
         self._audience = audience
-        self._klines = KlineDesk()
+        self.klines = KlineDesk()
         self._messages: list[StreamMessage] = []
         self._instruments = [
             ModelInstrument(profile, random, start, audience) for profile in profiles
@@ -161,7 +161,7 @@ class MarketModel:
             at = now
         if at == self._kline_at:
             self._kline_at += KLINE_TICK
-            self._messages += self._klines.tick(at // NANOS_PER_MS, self._audience)
+            self._messages += self.klines.tick(at // NANOS_PER_MS, self._audience)
             return []
         if at == self._depth_at:
             self._flush_depth(at)
@@ -190,7 +190,7 @@ class MarketModel:
 
     def reference_price(self, symbol: str, now: Nanos) -> Price:
         """Return the average price that filters compare with, 0 if nothing traded yet."""
-        return self._klines.average_price(symbol, AVERAGE_PRICE_MINUTES, now // NANOS_PER_MS)
+        return self.klines.average_price(symbol, AVERAGE_PRICE_MINUTES, now // NANOS_PER_MS)
 
     def marks(self) -> list[tuple[str, Price]]:
         """Return the fair price of every symbol: where a restarted model goes on."""
@@ -252,7 +252,7 @@ class MarketModel:
                 at_ms,
                 execution.maker_side is Side.BUY,
             )
-            self._klines.add(trade)
+            self.klines.add(trade)
             if is_heard:
                 self._messages.append(row.trade_message(trade, at_ms))
         self._steering.count(len(executions))

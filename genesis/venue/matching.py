@@ -17,6 +17,7 @@ from genesis.domain.orders import Side
 from genesis.units import SCALE, Amount, Price, Quantity
 from genesis.venue.book import BookSide, PriceLadder
 from genesis.venue.orders import SelfTradePrevention, VenueOrder
+from genesis.venue.stream_payloads import TopOfBook
 
 _SIDES: Final = tuple(Side)  # iterating an enum costs on the hot path
 _EXPIRES_MAKER: Final = frozenset(
@@ -127,6 +128,16 @@ class InstrumentBook:
         queue = self._resting[side].queues.get(price, ())
         return self._public[side].quantities.get(price, 0) + sum(
             order.open_quantity for order in queue
+        )
+
+    def top(self) -> TopOfBook:
+        """Return what everybody together offers at the best prices."""
+        bid, ask = self.best_price(Side.BUY) or 0, self.best_price(Side.SELL) or 0
+        return TopOfBook(
+            bid,
+            self.visible_quantity(Side.BUY, bid),
+            ask,
+            self.visible_quantity(Side.SELL, ask),
         )
 
     def offers_to(self, order: VenueOrder) -> Iterator[tuple[Price, Quantity]]:

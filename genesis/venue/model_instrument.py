@@ -144,14 +144,7 @@ class ModelInstrument:
         """Take over the book's changes; tell whether best price or quantity changed on a side."""
         if not self.depth_feed.collect():
             return False
-        book = self.book
-        bid, ask = book.best_price(Side.BUY) or 0, book.best_price(Side.SELL) or 0
-        top = TopOfBook(
-            bid,
-            book.visible_quantity(Side.BUY, bid),
-            ask,
-            book.visible_quantity(Side.SELL, ask),
-        )
+        top = self.book.top()
         if top == self._top:
             return False
         self._top = top

@@ -16,6 +16,7 @@ from genesis.venue import refusals
 DEFAULT_RECEIVE_WINDOW_MS: Final = 5_000
 MAX_RECEIVE_WINDOW_MS: Final = 60_000
 _MICROSECOND_DIGITS: Final = 16
+_MICROSECONDS_MIN: Final = 10 ** (_MICROSECOND_DIGITS - 1)
 
 _NUMBER: Final = re.compile(refusals.NUMBER_RANGE)
 _INTEGER: Final = re.compile(refusals.ORDER_ID_RANGE)
@@ -112,6 +113,13 @@ class Parameters:
         if _INTEGER.fullmatch(value) is None:
             raise refusals.illegal_characters("timestamp", refusals.ORDER_ID_RANGE)
         return int(value) if len(value) >= _MICROSECOND_DIGITS else int(value) * 1000
+
+    def milliseconds(self, name: str) -> int | None:
+        """Return an optional time in milliseconds, whether sent in those or in microseconds."""
+        value = self.integer(name)
+        if value is None or value < _MICROSECONDS_MIN:
+            return value
+        return value // 1000
 
     def receive_window_us(self) -> int:
         """Return the recvWindow in microseconds; it may have three decimals of a ms."""

@@ -168,6 +168,11 @@ def invalid_side() -> Refused:
     return Refused(-1117, "Invalid side.")
 
 
+def invalid_interval() -> Refused:
+    """Say that the interval is none of those that klines come in."""
+    return Refused(-1120, "Invalid interval.")
+
+
 def invalid_symbol() -> Refused:
     """Say that the symbol is not listed."""
     return Refused(-1121, "Invalid symbol.")

@@ -111,7 +111,7 @@ class ReplayMarket:
         self._tape = tape
         self._options = options
         self._audience = audience
-        self._klines = KlineDesk()
+        self.klines = KlineDesk()
         self._messages: list[StreamMessage] = []
         # Clients' trades are numbered apart from the tape's, rising from the present.
         first_trade_id = start // NANOS_PER_MS
@@ -184,7 +184,7 @@ class ReplayMarket:
 
     def reference_price(self, symbol: str, now: Nanos) -> Price:
         """Return the average price that filters compare with, 0 if nothing traded yet."""
-        return self._klines.average_price(symbol, AVERAGE_PRICE_MINUTES, now // NANOS_PER_MS)
+        return self.klines.average_price(symbol, AVERAGE_PRICE_MINUTES, now // NANOS_PER_MS)
 
     def marks(self) -> list[tuple[str, Price]]:
         """Return none: a tape begins at its own prices."""
@@ -275,7 +275,7 @@ class ReplayMarket:
     ) -> list[Execution]:
         trade = tapes.trade_of(frame.payload)
         moved_ms = move.time(frame.event_at) // NANOS_PER_MS
-        self._klines.add(
+        self.klines.add(
             trade._replace(trade_id=trade.trade_id + move.trade_ids, traded_ms=moved_ms)
         )
         maker_side = Side.BUY if trade.buyer_is_maker else Side.SELL
@@ -300,7 +300,7 @@ class ReplayMarket:
     def _tick_klines(self, now: Nanos) -> None:
         at = self._kline_at if now - self._kline_at < KLINE_TICK else now - now % KLINE_TICK
         self._kline_at = at + KLINE_TICK
-        self._messages += self._klines.tick(at // NANOS_PER_MS, self._audience)
+        self._messages += self.klines.tick(at // NANOS_PER_MS, self._audience)
 
 
 def _first_snapshot(tape: Tape, symbol: str) -> TapeFrame | None:

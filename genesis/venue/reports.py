@@ -20,6 +20,12 @@ NO_ORDER_LIST: Final = -1
 NO_TRADE: Final = -1
 _ZERO: Final = text_from_fixed(0)
 _ONE_BASIS_POINT: Final = SCALE // 10_000
+_NO_DISCOUNT: Final = {
+    "enabledForAccount": False,
+    "enabledForSymbol": False,
+    "discountAsset": "BNB",
+    "discount": _ZERO,
+}
 
 encode_json: Final = msgspec.json.Encoder().encode
 
@@ -151,6 +157,33 @@ def account_reply(
         "permissions": ["SPOT"],
         "uid": account.account_id,
     }
+
+
+def commission_reply(symbol: str, maker_fee: int, taker_fee: int) -> JsonObject:
+    """Return the result of account.commission; fees are rates scaled by 10**8."""
+    either_side = {"buyer": _ZERO, "seller": _ZERO}
+    none = {"maker": _ZERO, "taker": _ZERO, **either_side}
+    return {
+        "symbol": symbol,
+        "standardCommission": {**_rates(maker_fee, taker_fee), **either_side},
+        "specialCommission": none,
+        "taxCommission": none,
+        "discount": _NO_DISCOUNT,
+    }
+
+
+def order_commission_reply(maker_fee: int, taker_fee: int) -> JsonObject:
+    """Return the result of order.test with the rates that the order would pay."""
+    return {
+        "standardCommissionForOrder": _rates(maker_fee, taker_fee),
+        "specialCommissionForOrder": _rates(0, 0),
+        "taxCommissionForOrder": _rates(0, 0),
+        "discount": _NO_DISCOUNT,
+    }
+
+
+def _rates(maker_fee: int, taker_fee: int) -> JsonObject:
+    return {"maker": text_from_fixed(maker_fee), "taker": text_from_fixed(taker_fee)}
 
 
 class ReportCause(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,19 @@ from typing import Final, NamedTuple
 
 from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
-from genesis.venue.api_methods import METHODS, ORDER_METHODS, Call, Method, Result, Security
+from genesis.venue.api_call import Call, Method, Result, Security
+from genesis.venue.api_methods import METHODS, ORDER_METHODS
 from genesis.venue.exchange import Exchange
 from genesis.venue.parameters import Parameters, check_timing
 from genesis.venue.refusals import Refused
 from genesis.venue.request_limits import RateLimitCount, WeightLimit
-from genesis.venue.signatures import SIGNATURE_PARAMETER, KeyVerifier
+from genesis.venue.signatures import (
+    NO_PERMISSIONS,
+    SIGNATURE_PARAMETER,
+    KeyPermissions,
+    KeyVerifier,
+    RegisteredKey,
+)
 from genesis.venue.user_streams import UserStreams
 
 _API_KEY_FORMAT: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -30,6 +37,7 @@ class Admitted:
     method: str = ""
     parameters: Parameters = field(default_factory=lambda: Parameters({}))
     account_id: int = 0
+    permissions: KeyPermissions = NO_PERMISSIONS
     timestamp_us: int = 0
     window_us: int = 0
     weight: int = 0
@@ -63,7 +71,7 @@ class RequestDesk:
         self.weight.spend(weight, now // NANOS_PER_MS)
 
     def authenticate(self, admitted: Admitted, credentials: Credentials, now: Nanos) -> KeyVerifier:
-        """Find the key that signed a request, and make its account the request's.
+        """Find the key that signed a request. `authorize` must follow, or the key's own use.
 
         The order of tests is key format, key known, mandatory parameters, timing, signature
         (`binance-spot.md` section 16, item 4).
@@ -82,14 +90,23 @@ class RequestDesk:
         read_timing(admitted, now)
         if not any(verifier.verifies(signature, payload) for payload in credentials.payloads):
             raise refusals.bad_signature()
-        admitted.account_id = verifier.key.account_id
         return verifier
+
+    def authorize(self, method: Method, admitted: Admitted, key: RegisteredKey) -> None:
+        """Let a key have a method carried out on its account.
+
+        Raises:
+            Refused: -2015, the key may not do that.
+        """
+        may = key.permissions
+        if not (may.trading if method.security is Security.TRADE else may.reading):
+            raise refusals.unknown_key()
+        admitted.account_id, admitted.permissions = key.account_id, may
 
     def forward(self, admitted: Admitted, now: Nanos) -> None:
         """Hand an admitted request to matching, unless a trading request has grown too old."""
         method = METHODS.get(admitted.method)
-        is_trade = method is not None and method.security is Security.TRADE
-        if admitted.refusal is None and is_trade:
+        if admitted.refusal is None and method is not None and method.reaches_engine:
             try:
                 check_timing(admitted.timestamp_us, admitted.window_us, now // _NANOS_PER_US)
             except Refused as refusal:
@@ -98,13 +115,16 @@ class RequestDesk:
                     self.exchange.count_late_request(admitted.account_id, now)
 
     def run(self, method: Method, admitted: Admitted, now: Nanos) -> Result:
-        """Carry out a request; success gives a trading request its weight back.
+        """Carry out a request; success gives one that reached the engine its weight back.
 
         Raises:
             Refused: The exchange's no.
         """
-        result = method.run(Call(self.exchange, admitted.account_id, admitted.parameters, now))
-        if method.security is Security.TRADE:
+        call = Call(
+            self.exchange, admitted.account_id, admitted.permissions, admitted.parameters, now
+        )
+        result = method.run(call)
+        if method.reaches_engine:
             self.weight.count(-admitted.weight, now // NANOS_PER_MS)
         return result
 

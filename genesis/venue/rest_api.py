@@ -10,25 +10,55 @@ from urllib.parse import unquote_plus
 
 from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
-from genesis.venue.api_methods import METHODS, Security
+from genesis.venue.api_call import Method, Security
+from genesis.venue.api_methods import METHODS
 from genesis.venue.http_messages import HttpRequest, HttpResponse, json_response
 from genesis.venue.parameters import Parameters
 from genesis.venue.refusals import Refused
 from genesis.venue.request_desk import Admitted, Credentials, RequestDesk
 from genesis.venue.signatures import SIGNATURE_PARAMETER
+from genesis.venue.wallet_methods import WALLET_METHODS
 
-BASE_PATH: Final = "/api/v3/"
 KEY_HEADER: Final = "x-mbx-apikey"
 
-ENDPOINTS: Final[Mapping[tuple[str, str], str]] = {
+_SPOT_ENDPOINTS: Final = {
     ("GET", "ping"): "ping",
     ("GET", "time"): "time",
     ("GET", "exchangeInfo"): "exchangeInfo",
     ("GET", "depth"): "depth",
+    ("GET", "trades"): "trades.recent",
+    ("GET", "klines"): "klines",
+    ("GET", "uiKlines"): "uiKlines",
+    ("GET", "avgPrice"): "avgPrice",
+    ("GET", "ticker/24hr"): "ticker.24hr",
+    ("GET", "ticker/price"): "ticker.price",
+    ("GET", "ticker/bookTicker"): "ticker.book",
+    ("POST", "order"): "order.place",
+    ("POST", "order/test"): "order.test",
+    ("GET", "order"): "order.status",
+    ("DELETE", "order"): "order.cancel",
+    ("GET", "openOrders"): "openOrders.status",
+    ("DELETE", "openOrders"): "openOrders.cancelAll",
+    ("GET", "allOrders"): "allOrders",
+    ("GET", "account"): "account.status",
+    ("GET", "account/commission"): "account.commission",
+    ("GET", "rateLimit/order"): "account.rateLimits.orders",
+    ("GET", "myTrades"): "myTrades",
 }
-"""Verb and path below `BASE_PATH`, and the method that answers."""
-assert set(ENDPOINTS.values()) <= METHODS.keys(), "a path leads to a method"
+assert set(_SPOT_ENDPOINTS.values()) == METHODS.keys(), "every method has its twin"
 
+ENDPOINTS: Final[Mapping[tuple[str, str], str]] = {
+    **{(verb, f"/api/v3/{path}"): name for (verb, path), name in _SPOT_ENDPOINTS.items()},
+    **{("GET", path): path for path in WALLET_METHODS},
+}
+"""Verb and path of every request, and the name of the method that answers it."""
+
+RETIRED_ENDPOINTS: Final = tuple(
+    (verb, "/api/v3/userDataStream") for verb in ("POST", "PUT", "DELETE")
+)
+"""Gone since 2026-02-20: answered 410, with a page (`binance-spot.md` section 1)."""
+
+_METHODS: Final[Mapping[str, Method]] = {**METHODS, **WALLET_METHODS}
 _MS_PER_SECOND: Final = 1_000
 
 
@@ -56,7 +86,7 @@ class RestApi:
         try:
             if admitted.refusal is not None:
                 raise admitted.refusal
-            result = self._desk.run(METHODS[admitted.method], admitted, now)
+            result = self._desk.run(_METHODS[admitted.method], admitted, now)
         except Refused as refusal:
             return self.refuse(refusal, now)
         headers = [*self._weight_headers(now), *self._order_headers(admitted, now)]
@@ -73,7 +103,7 @@ class RestApi:
 
     def _admit(self, admitted: Admitted, request: HttpRequest, now: Nanos) -> None:
         admitted.parameters = read_parameters(request)
-        method = METHODS[admitted.method]
+        method = _METHODS[admitted.method]
         self._desk.spend(admitted, method.weigh(admitted.parameters), now)
         if method.security is not Security.NONE:
             credentials = Credentials(
@@ -81,7 +111,8 @@ class RestApi:
                 admitted.parameters.texts.get(SIGNATURE_PARAMETER),
                 (signed_payload(request),),
             )
-            self._desk.authenticate(admitted, credentials, now)
+            verifier = self._desk.authenticate(admitted, credentials, now)
+            self._desk.authorize(method, admitted, verifier.key)
 
     def _weight_headers(self, now: Nanos) -> Iterator[tuple[str, str]]:
         used = str(self._desk.weight.entry(now // NANOS_PER_MS).count)

@@ -1,11 +1,12 @@
 """A REST request's way, from coming in to being answered."""
 
 from functools import partial
+from http import HTTPStatus
 
 from genesis.venue.api_conversation import ApiVenue
-from genesis.venue.http_messages import HttpReply, HttpRequest, HttpRouter
+from genesis.venue.http_messages import HttpReply, HttpRequest, HttpRouter, html_response
 from genesis.venue.request_desk import Admitted, RequestDesk
-from genesis.venue.rest_api import BASE_PATH, ENDPOINTS, RestApi
+from genesis.venue.rest_api import ENDPOINTS, RETIRED_ENDPOINTS, RestApi
 
 
 class RestConversations:
@@ -18,7 +19,9 @@ class RestConversations:
     def add_to(self, router: HttpRouter) -> None:
         """Take over the paths of the API."""
         for (verb, path), method in ENDPOINTS.items():
-            router.add(verb, BASE_PATH + path, partial(self._receive, method))
+            router.add(verb, path, partial(self._receive, method))
+        for verb, path in RETIRED_ENDPOINTS:
+            router.add(verb, path, _say_gone)
 
     def _receive(self, method: str, request: HttpRequest, reply: HttpReply) -> None:
         venue = self._venue
@@ -33,3 +36,7 @@ class RestConversations:
         self._api.forward(admitted, now)
         reply.send(self._api.execute(admitted, now))
         venue.tell()
+
+
+def _say_gone(_: HttpRequest, reply: HttpReply) -> None:
+    reply.send(html_response(HTTPStatus.GONE))

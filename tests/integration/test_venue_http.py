@@ -6,6 +6,7 @@ import gzip
 
 import msgspec
 import pytest
+from websockets.asyncio.client import connect
 
 from genesis.errors import StorageError
 from genesis.units import NANOS_PER_MS
@@ -114,6 +115,28 @@ async def test_a_path_without_an_endpoint_is_html(path: str, status: int) -> Non
         reply = await client.ask(f"GET {path}")
         assert (reply.status, reply.headers["content-type"]) == (status, "text/html")
         assert reply.body.startswith(b"<html>")
+
+
+@pytest.mark.parametrize("verb", ["POST", "PUT", "DELETE"])
+async def test_listen_keys_are_gone(verb: str) -> None:
+    """410 with a page, as since 2026-02-20: user events are subscribed by WebSocket."""
+    async with open_venue(model_config()) as (_, address), raw_client(address) as client:
+        reply = await client.ask(f"{verb} /api/v3/userDataStream")
+        assert (reply.status, reply.headers["content-type"]) == (410, "text/html")
+
+
+async def test_the_market_is_asked_over_rest() -> None:
+    """Trades, klines and tickers are of what the streams show."""
+    async with open_venue(model_config()) as (_, address), raw_client(address) as client:
+        async with asyncio.timeout(DEADLINE_SECONDS), connect(f"{address}/ws/btcusdt@trade") as ws:
+            trade = msgspec.json.decode(await ws.recv())
+        told = await client.ask("GET /api/v3/trades?symbol=BTCUSDT")
+        trades = {row["id"]: row for row in msgspec.json.decode(told.body)}
+        assert trades[trade["t"]]["price"] == trade["p"]
+        day = await client.ask("GET /api/v3/ticker/24hr?symbol=BTCUSDT")
+        assert msgspec.json.decode(day.body)["lastId"] >= trade["t"]
+        price = await client.ask("GET /api/v3/ticker/price?symbols=%5B%22BTCUSDT%22%5D")
+        assert [row["symbol"] for row in msgspec.json.decode(price.body)] == ["BTCUSDT"]
 
 
 @pytest.mark.parametrize(

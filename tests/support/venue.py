@@ -18,6 +18,7 @@ from genesis.units import NANOS_PER_MS, Nanos, Price, fixed_from_text
 from genesis.venue.config import SIM_ACCOUNT_ID, ModelOptions, VenueConfig
 from genesis.venue.depth_feed import DepthSnapshot
 from genesis.venue.exchange import Exchange, ExchangeRules
+from genesis.venue.klines import KlineDesk
 from genesis.venue.ledger import Ledger
 from genesis.venue.listing import LISTINGS, Listing
 from genesis.venue.matching import Execution, InstrumentBook
@@ -51,6 +52,7 @@ class StillMarket:
         self.executions: list[tuple[str, Execution]] = []
         self.pending: list[tuple[str, Execution]] = []
         self.average: dict[str, Price] = {}
+        self.klines = KlineDesk()
         self.last_trade_id = 1_000
 
     @property

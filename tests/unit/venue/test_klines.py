@@ -143,3 +143,36 @@ def test_average_price_weighs_by_volume() -> None:
     assert desk.average_price("AUSDT", 5, T0 + 8 * MINUTE_MS) == expected
     assert desk.average_price("AUSDT", 5, T0 + 60 * MINUTE_MS) == 700 * SCALE
     assert desk.last_price("AUSDT") == 700 * SCALE
+
+
+def test_intervals_are_made_of_what_is_kept() -> None:
+    """Minutes of trades and silence make hours, trades make seconds; silence changes no sum."""
+    desk = KlineDesk()
+    desk.add(trade(T0 + 1_000, 10, 2, 1))
+    desk.add(trade(T0 + 1_999, 12, 1, 2))
+    desk.tick(T0 + 2 * MINUTE_MS, ())
+    desk.add(trade(T0 + 3_600_000, 11, 1, 3))
+
+    (first, second) = desk.intervals("AUSDT", "1h")
+    assert (first.open_ms, first.close_ms) == (T0, T0 + 3_599_999)
+    assert (first.volume, first.trade_count) == (3 * SCALE, 2)
+    assert (first.first_trade_id, first.last_trade_id) == (1, 2)
+    assert (first.open_price, first.close_price) == (10 * SCALE, 12 * SCALE)
+    assert (second.open_ms, second.trade_count) == (T0 + 3_600_000, 1)
+    seconds = desk.intervals("AUSDT", "1s")
+    assert [(row.open_ms, row.trade_count) for row in seconds] == [
+        (T0 + 1_000, 2),
+        (T0 + 3_600_000, 1),
+    ]
+    assert desk.intervals("BUSDT", "1m") == []
+
+
+def test_asking_takes_nothing_from_the_streams() -> None:
+    """A minute that is over is told on its stream, whoever asked for it before."""
+    desk = KlineDesk()
+    desk.add(trade(T0, 10))
+    desk.add(trade(T0 + MINUTE_MS, 11))
+    assert [row.open_ms for row in desk.intervals("AUSDT", "1m")] == [T0, T0 + MINUTE_MS]
+
+    messages = desk.tick(T0 + MINUTE_MS + 2_000, ["ausdt@kline_1m"])
+    assert [row[1:3] for row in told(messages)] == [(T0, True), (T0 + MINUTE_MS, False)]

@@ -1,5 +1,7 @@
 """`genesis.venue.rest_api`: parameters, what is signed, and what is answered."""
 
+from urllib.parse import quote, urlencode
+
 import msgspec
 import pytest
 
@@ -7,10 +9,10 @@ from genesis.venue.exchange import ExchangeRules
 from genesis.venue.http_messages import HttpRequest, HttpResponse
 from genesis.venue.refusals import Refused
 from genesis.venue.request_limits import RateLimits
-from genesis.venue.rest_api import RestApi, read_parameters, signed_payload
+from genesis.venue.rest_api import ENDPOINTS, RestApi, read_parameters, signed_payload
 from genesis.venue.signatures import KeyVerifier, RegisteredKey
-from tests.support.venue import NOW, Floor
-from tests.support.venue_session import NOW_MS, SessionClient
+from tests.support.venue import API_KEY, NOW, Floor, sign
+from tests.support.venue_session import LIMIT_BUY, NOW_MS, SessionClient, client_at_a_market
 
 ORDER = b"symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC"
 SIZE = b"quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
@@ -87,6 +89,120 @@ def test_signatures_of_the_sheet_verify(query: bytes, body: bytes, signature: st
         request = HttpRequest(verb="POST", path="/", query=sent_query, body=sent_body)
         assert verifier.verifies(signature, signed_payload(request))
         assert not verifier.verifies(signature, signed_payload(request) + b"0")
+
+
+def rest(
+    api: RestApi, verb: str, path: str, query: str = "", *, body: str = "", key: str = API_KEY
+) -> HttpResponse:
+    """Send a request to its endpoint."""
+    request = HttpRequest(
+        verb=verb,
+        path=path,
+        query=query.encode(),
+        headers={"x-mbx-apikey": key} if key else {},
+        body=body.encode(),
+    )
+    return call(api, ENDPOINTS[verb, path], request)
+
+
+def signed_text(**parameters: object) -> str:
+    """Return parameters with their signature, ready for a query or a form."""
+    text = urlencode({"timestamp": NOW_MS, **parameters})
+    return f"{text}&signature={quote(sign(text), safe='')}"
+
+
+SIGNED = signed_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "status", "code", "text"),
+    [
+        ("", SIGNED, 401, -2014, "API-key format invalid."),
+        ("no key!", SIGNED, 401, -2014, "API-key format invalid."),
+        ("none", SIGNED, 401, -2015, "Invalid API-key, IP, or permissions for action."),
+        (
+            API_KEY,
+            f"timestamp={NOW_MS - 9_000}",
+            400,
+            -1102,
+            "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.",
+        ),
+        (
+            API_KEY,
+            "signature=x",
+            400,
+            -1102,
+            "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.",
+        ),
+        (
+            API_KEY,
+            f"timestamp={NOW_MS - 5_001}&signature=x",
+            400,
+            -1021,
+            "Timestamp for this request is outside of the recvWindow.",
+        ),
+        (
+            API_KEY,
+            f"timestamp={NOW_MS}&signature=x",
+            400,
+            -1022,
+            "Signature for this request is not valid.",
+        ),
+        (
+            API_KEY,
+            f"timestamp={NOW_MS}&signature={sign(f'timestamp={NOW_MS}').replace('/', '+')}",
+            400,
+            -1022,
+            "Signature for this request is not valid.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_signed_request(
+    key: str, query: str, status: int, code: int, text: str
+) -> None:
+    """Key, parameters, timing, signature: tested in this order, told in these words."""
+    response = rest(RestApi(SessionClient().desk), "GET", "/api/v3/account", query, key=key)
+
+    assert response.status == status
+    assert msgspec.json.decode(response.body) == {"code": code, "msg": text}
+
+
+def test_an_order_lives_and_dies_over_rest() -> None:
+    """Form bodies or queries, for any verb; order counts are shown by what adds an order."""
+    api = RestApi(client_at_a_market().desk)
+    placed = rest(
+        api, "POST", "/api/v3/order", body=signed_text(**LIMIT_BUY, newClientOrderId="mine")
+    )
+    document = msgspec.json.decode(placed.body)
+    assert (placed.status, document["status"], document["fills"]) == (200, "NEW", [])
+    assert dict(placed.headers) == {
+        "X-MBX-USED-WEIGHT": "2",
+        "X-MBX-USED-WEIGHT-1M": "2",
+        "X-MBX-ORDER-COUNT-10S": "1",
+        "X-MBX-ORDER-COUNT-1D": "1",
+    }
+    named = signed_text(symbol="BTCUSDT", origClientOrderId="mine")
+    found = rest(api, "GET", "/api/v3/order", named)
+    open_orders = rest(api, "GET", "/api/v3/openOrders", SIGNED)
+    assert msgspec.json.decode(open_orders.body) == [msgspec.json.decode(found.body)]
+    canceled = rest(api, "DELETE", "/api/v3/order", body=named)
+    assert msgspec.json.decode(canceled.body)["status"] == "CANCELED"
+    assert not any("ORDER-COUNT" in name for name, _ in canceled.headers)
+    refused = rest(api, "POST", "/api/v3/order", signed_text(**{**LIMIT_BUY, "price": "1"}))
+    assert refused.status == 400
+    assert not any("ORDER-COUNT" in name for name, _ in refused.headers)
+
+
+def test_every_endpoint_answers() -> None:
+    """A read of each is understood as its method's twin."""
+    api = RestApi(client_at_a_market().desk)
+    parameters = signed_text(symbol="BTCUSDT", interval="1m")
+    statuses = {
+        (path, rest(api, verb, path, parameters).status)
+        for verb, path in ENDPOINTS
+        if verb == "GET" and path != "/api/v3/order"
+    }
+    assert {status for _, status in statuses} == {200}
 
 
 # Answers.

@@ -3,7 +3,9 @@
 import base64
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from genesis.errors import ConfigError
@@ -94,11 +96,6 @@ def test_ed25519_signature_of_the_sheet_verifies() -> None:
         assert verifier.may_log_on
 
 
-def _rsa_pem() -> str:
-    key = generate_private_key(65_537, 2_048).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
 @pytest.mark.parametrize(
     "secret",
     ["", "not base64", "c2hvcnQ=", "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"],
@@ -110,11 +107,20 @@ def test_an_unreadable_public_key_is_a_fault_of_configuration(secret: str) -> No
         KeyVerifier(key)
 
 
-def test_a_public_key_of_another_kind_is_a_fault_of_configuration() -> None:
-    """RSA keys are not offered."""
-    key = RegisteredKey(api_key="k", account_id=1, algorithm="ed25519", secret=_rsa_pem())
-    with pytest.raises(ConfigError, match="not Ed25519"):
-        KeyVerifier(key)
+def test_an_rsa_key_verifies_by_pkcs1() -> None:
+    """It signs requests, and cannot log on."""
+    key = generate_private_key(65_537, 2_048)
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    payload = REST.encode()
+    signature = base64.b64encode(key.sign(payload, PKCS1v15(), SHA256())).decode()
+    verifier = KeyVerifier(RegisteredKey(api_key="k", account_id=1, algorithm="rsa", secret=pem))
+
+    assert verifier.verifies(signature, payload)
+    assert not verifier.verifies(signature, payload + b"0")
+    assert not verifier.verifies("no base64!", payload)
+    assert not verifier.may_log_on
+    with pytest.raises(ConfigError, match="not of the algorithm ed25519"):
+        KeyVerifier(RegisteredKey(api_key="k", account_id=1, algorithm="ed25519", secret=pem))
 
 
 def test_a_key_does_not_print_its_secret() -> None:

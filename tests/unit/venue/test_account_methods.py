@@ -1,11 +1,11 @@
-"""`genesis.venue.api_methods`: what each method answers."""
+"""`genesis.venue.account_methods`: what each method of an account answers."""
 
 import msgspec
 import pytest
 
-from genesis.domain.orders import Side
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
-from tests.support.venue import NOW
+from genesis.venue.signatures import KeyPermissions, KeyVerifier
+from tests.support.venue import NOW, REGISTERED, signed
 from tests.support.venue_session import (
     LIMIT_BUY,
     NOW_MS,
@@ -19,89 +19,6 @@ from tests.support.venue_session import (
 def client() -> SessionClient:
     """Return a client whose account has 100 000 USDT."""
     return client_at_a_market()
-
-
-# Open methods.
-
-
-def test_ping_and_time(client: SessionClient) -> None:
-    """Anybody may ask; the id comes back as it was sent."""
-    assert client.send(b'{"id":null,"method":"ping"}') == {
-        "id": None,
-        "status": 200,
-        "result": {},
-        "rateLimits": [
-            {
-                "rateLimitType": "REQUEST_WEIGHT",
-                "interval": "MINUTE",
-                "intervalNum": 1,
-                "limit": 6000,
-                "count": 3,
-            }
-        ],
-    }
-    assert client.call("v3/time")["result"] == {"serverTime": NOW_MS}
-
-
-@pytest.mark.parametrize(
-    ("parameters", "symbols"),
-    [
-        ({}, ["BTCUSDT", "ETHUSDT"]),
-        ({"symbol": "ETHUSDT"}, ["ETHUSDT"]),
-        ({"symbols": ["ETHUSDT", "BTCUSDT"]}, ["ETHUSDT", "BTCUSDT"]),
-        ({"symbols": '["BTCUSDT"]'}, ["BTCUSDT"]),
-    ],
-)
-def test_exchange_info_of_some_or_all(
-    client: SessionClient, parameters: dict[str, object], symbols: list[str]
-) -> None:
-    """Arrays may come as arrays or as their text."""
-    result = client.call("exchangeInfo", parameters)["result"]
-
-    assert isinstance(result, dict)
-    assert [row["symbol"] for row in result["symbols"]] == symbols
-
-
-@pytest.mark.parametrize(
-    ("parameters", "code", "text"),
-    [
-        ({"symbol": "NOPE"}, -1121, "Invalid symbol."),
-        (
-            {"symbol": "A", "symbols": ["B"]},
-            -1128,
-            "Combination of optional parameters invalid.",
-        ),
-    ],
-)
-def test_exchange_info_refusals(
-    client: SessionClient, parameters: dict[str, object], code: int, text: str
-) -> None:
-    """Unknown symbols and double wishes."""
-    assert refusal(client.call("exchangeInfo", parameters)) == (400, code, text)
-
-
-def test_depth_is_cut_to_its_limit(client: SessionClient) -> None:
-    """Best levels first, prices and quantities as text of eight decimals."""
-    client.floor.market.offer("BTCUSDT", Side.BUY, "59999", "2")
-
-    assert client.call("depth", {"symbol": "BTCUSDT", "limit": 1})["result"] == {
-        "lastUpdateId": 7,
-        "bids": [["60000.00000000", "1.00000000"]],
-        "asks": [["60010.00000000", "1.00000000"]],
-    }
-    assert refusal(client.call("depth", {"symbol": "BTCUSDT", "limit": 0}))[1] == -1130
-
-
-@pytest.mark.parametrize(
-    ("limit", "weight"), [(100, 5), (101, 25), (501, 50), (1_001, 250), (9_999, 250)]
-)
-def test_depth_weighs_by_its_limit(client: SessionClient, limit: int, weight: int) -> None:
-    """As documented: 5, 25, 50 or 250."""
-    reply = client.call("depth", {"symbol": "BTCUSDT", "limit": limit})
-    entries = reply["rateLimits"]
-    assert isinstance(entries, list)
-
-    assert entries[-1]["count"] == 2 + weight
 
 
 # Trading.
@@ -203,6 +120,122 @@ def test_a_test_order_changes_nothing(client: SessionClient) -> None:
     assert client.ask("order.test", **LIMIT_BUY)["result"] == {}
     assert refusal(client.ask("order.test", **{**LIMIT_BUY, "price": "0.001"}))[1] == -1013
     assert client.ask("openOrders.status")["result"] == []
+
+
+def test_a_test_order_may_ask_what_it_would_pay(client: SessionClient) -> None:
+    """Rates of both sides; that weighs 20 where the test alone weighs 1."""
+    client.log_on()
+    before = client.desk.weight.entry(NOW_MS).count
+    client.ask("order.test", **LIMIT_BUY)
+    assert client.desk.weight.entry(NOW_MS).count == before + 1
+    result = client.ask("order.test", **LIMIT_BUY, computeCommissionRates=True)["result"]
+    assert client.desk.weight.entry(NOW_MS).count == before + 21
+    none = {"maker": "0.00000000", "taker": "0.00000000"}
+    assert result == {
+        "standardCommissionForOrder": {"maker": "0.00100000", "taker": "0.00100000"},
+        "specialCommissionForOrder": none,
+        "taxCommissionForOrder": none,
+        "discount": {
+            "enabledForAccount": False,
+            "enabledForSymbol": False,
+            "discountAsset": "BNB",
+            "discount": "0.00000000",
+        },
+    }
+
+
+def test_commission_and_order_counts(client: SessionClient) -> None:
+    """What the account pays on a symbol, and how many of its orders are unfilled."""
+    client.log_on()
+    client.ask("order.place", **LIMIT_BUY)
+    commission = client.ask("account.commission", symbol="BTCUSDT")["result"]
+    assert isinstance(commission, dict)
+    assert commission["standardCommission"] == {
+        "maker": "0.00100000",
+        "taker": "0.00100000",
+        "buyer": "0.00000000",
+        "seller": "0.00000000",
+    }
+    counts = client.ask("account.rateLimits.orders")["result"]
+    assert isinstance(counts, list)
+    assert [(row["interval"], row["intervalNum"], row["count"]) for row in counts] == [
+        ("SECOND", 10, 1),
+        ("DAY", 1, 1),
+    ]
+
+
+# Order types, at a public that offers one bitcoin at 60 010.
+
+CROSSING = {**LIMIT_BUY, "price": "60010.00", "quantity": "1.5"}
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "status", "executed", "reason"),
+    [
+        ("GTC", "PARTIALLY_FILLED", "1.00000000", None),
+        ("IOC", "EXPIRED", "1.00000000", "UNFILLED_IOC_QUANTITY_EXPIRED"),
+        ("FOK", "EXPIRED", "0.00000000", "UNFILLED_FOK_ORDER_EXPIRED"),
+    ],
+)
+def test_times_in_force(
+    client: SessionClient, time_in_force: str, status: str, executed: str, reason: str | None
+) -> None:
+    """What is left of an order waits, expires, or keeps the whole of it from trading."""
+    client.log_on()
+    result = client.ask("order.place", **{**CROSSING, "timeInForce": time_in_force})["result"]
+
+    assert isinstance(result, dict)
+    assert (result["status"], result["executedQty"]) == (status, executed)
+    assert result.get("expiryReason") == reason
+
+
+def test_a_post_only_order_never_takes(client: SessionClient) -> None:
+    """It is refused where it would; it has no time in force, and its reply is short."""
+    client.log_on()
+    maker = {**LIMIT_BUY, "type": "LIMIT_MAKER"}
+    told = refusal(client.ask("order.place", **maker))
+    assert told == (400, -1106, "Parameter 'timeInForce' sent when not required.")
+    del maker["timeInForce"]
+    placed = client.ask("order.place", **maker)["result"]
+    assert isinstance(placed, dict)
+    assert placed.keys() == {
+        "symbol",
+        "orderId",
+        "orderListId",
+        "clientOrderId",
+        "transactTime",
+    }
+    told = refusal(client.ask("order.place", **{**maker, "price": "60010.00"}))
+    assert told == (400, -2010, "Order would immediately match and take.")
+
+
+# What a key may do.
+
+
+@pytest.mark.parametrize(
+    ("permissions", "method", "is_allowed"),
+    [
+        (KeyPermissions(), "order.test", True),
+        (KeyPermissions(trading=False), "order.test", False),
+        (KeyPermissions(trading=False), "openOrders.status", True),
+        (KeyPermissions(reading=False), "openOrders.status", False),
+        (KeyPermissions(reading=False), "order.test", True),
+    ],
+)
+def test_a_key_does_what_it_may(
+    client: SessionClient, permissions: KeyPermissions, method: str, *, is_allowed: bool
+) -> None:
+    """And is refused the rest, logged on or not."""
+    key = msgspec.structs.replace(REGISTERED, permissions=permissions)
+    client.desk.verifiers[key.api_key] = KeyVerifier(key)
+    wanted = None if is_allowed else (401, -2015)
+    parameters = {**LIMIT_BUY, "timestamp": NOW_MS}
+    replies = [client.call(method, signed(parameters))]
+    client.log_on()
+    replies.append(client.call(method, parameters))
+
+    for reply in replies:
+        assert (refusal(reply)[:2] if "error" in reply else None) == wanted
 
 
 def test_cancel_all(client: SessionClient) -> None:

@@ -275,6 +275,18 @@ class OrderSettings(Section):
     )
 
 
+class ConnectionSettings(Section):
+    """The life of the sockets to the venue."""
+
+    rotate_after_s: int = Field(
+        82_800,
+        ge=1,
+        le=86_000,
+        description="A connection is replaced, without a hole, at this age or up to a 24th less, "
+        "s; the venue ends it at 24 h.",
+    )
+
+
 class SupervisionSettings(Section):
     """When the parent kills a child, restarts it, and gives up."""
 
@@ -371,6 +383,7 @@ class Settings(Section):
     strategies: StrategySettings = StrategySettings()
     risk: RiskSettings = RiskSettings()
     orders: OrderSettings = OrderSettings()
+    connections: ConnectionSettings = ConnectionSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     links: LinkSettings = LinkSettings()
     logs: LogSettings = LogSettings()

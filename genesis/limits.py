@@ -138,11 +138,24 @@ RECONNECT_DELAY_MIN: Final[Nanos] = 100 * NANOS_PER_MS
 RECONNECT_DELAY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
 CONNECTION_STABLE_AFTER: Final[Nanos] = 10 * NANOS_PER_SECOND
 CONNECTION_SILENCE_MAX: Final[Nanos] = 65 * NANOS_PER_SECOND
-WATCHDOG_CHECKS: Final = 8  # within one time of allowed silence
+CONNECTION_READY_WITHIN: Final[Nanos] = 30 * NANOS_PER_SECOND  # of a successor
+CONNECTION_DRAIN_MAX: Final[Nanos] = 15 * NANOS_PER_SECOND  # of a predecessor
+ROTATION_AGE: Final[Nanos] = 23 * 3_600 * NANOS_PER_SECOND  # the venue's own end is at 24 h
+ROTATION_SPREAD: Final = 24  # the part of that age within which sockets rotate apart
+WATCHDOG_CHECKS: Final = 8  # within the shortest time after which a connection is given up
+CONNECTION_WINDOW: Final[Nanos] = 300 * NANOS_PER_SECOND
+CONNECTIONS_MAX: Final = 300  # attempts of one address in that window
+CONNECTIONS_OF_FEED: Final = 100
+CONNECTIONS_OF_EXECUTOR: Final = 40
+CONNECTIONS_OF_PARENT: Final = 10
+CONNECTION_ATTEMPTS_KEPT: Final = 100  # of each process, in its page of the status board
+CONNECT_REFUSED_WAIT: Final[Nanos] = 120 * NANOS_PER_SECOND  # the shortest ban
+CONNECT_REFUSED_WAIT_MAX: Final[Nanos] = 3 * 86_400 * NANOS_PER_SECOND
 MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 EARLY_MESSAGES_MAX: Final = 1_024  # between the handshake and the listener
 WRITE_BACKLOG_BYTES_MAX: Final = 64 * 1024
 REQUESTS_IN_FLIGHT_MAX: Final = 1_024
+EVENTS_LINGER: Final[Nanos] = 1 * NANOS_PER_SECOND  # a predecessor stays for events that are late
 CLOCK_SAMPLES: Final = 5
 CLOCK_REFRESH: Final[Nanos] = 3_600 * NANOS_PER_SECOND
 READ_TIMEOUT: Final[Nanos] = 12 * NANOS_PER_SECOND  # the venue's own ends after 10 s
@@ -165,7 +178,15 @@ RATE_EXECUTOR_SHARE: Final = 20
 RATE_KEPT_SHARE: Final = 30
 
 assert CONNECTION_SILENCE_MAX > 3 * 20 * NANOS_PER_SECOND, "the venue pings every 20 s"
-assert CONNECTION_STABLE_AFTER >= NANOS_PER_SECOND, "300 connections in 5 min is the venue's limit"
+assert CONNECTION_DRAIN_MAX > READ_TIMEOUT + EVENTS_LINGER, "replies under way are waited for"
+assert 2 * (CONNECTIONS_OF_FEED + CONNECTIONS_OF_EXECUTOR + CONNECTIONS_OF_PARENT) <= (
+    CONNECTIONS_MAX
+), "an engine that was started anew, all memory lost, keeps the limit too"
+assert max(CONNECTIONS_OF_FEED, CONNECTIONS_OF_EXECUTOR) <= CONNECTION_ATTEMPTS_KEPT, (
+    "a process remembers every attempt of its share"
+)
+assert CONNECTIONS_OF_FEED >= 2 * (STREAM_CONNECTIONS_MAX + 1), "the feed may be restarted"
+assert LISTING_ATTEMPTS_MAX <= CONNECTIONS_OF_PARENT, "the parent counts no attempt: it has few"
 assert RECONNECT_DELAY_MIN < RECONNECT_DELAY_MAX, "delays grow"
 assert RATE_FEED_SHARE + RATE_EXECUTOR_SHARE + RATE_KEPT_SHARE == 100, "shares make a whole"
 assert 0 < 2 * RATE_WINDOW_MARGIN_MS < 1_000, "margins are a small part of the shortest window"

@@ -26,6 +26,8 @@ from genesis.engine.state_machine import EngineState
 from genesis.errors import ConfigError
 from genesis.exchange.binance.signing import Signer, make_signer
 from genesis.exchange.binance.ws_gateway import WsGateway
+from genesis.exchange.connection_budget import ConnectionBudget
+from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import UserEvent
 from genesis.exchange.tls import tls_for
 from genesis.ipc.board import Counter, Gauge
@@ -34,6 +36,7 @@ from genesis.ipc.links import RingPublisher, RingSubscriber
 from genesis.ipc.parking import ParkingLot
 from genesis.ipc.tables import QuoteTable
 from genesis.limits import (
+    CONNECTIONS_OF_EXECUTOR,
     EXECUTOR_DRAIN,
     GATEWAY_READY,
     JOURNAL_SWITCH_INTERVAL_SECONDS,
@@ -123,6 +126,10 @@ class _Executor:
             recv_window_ms=settings.orders.recv_window_ms,
             reply_timeout_ms=settings.orders.reply_timeout_ms,
             tls=tls_for(ws_api_url, spec.endpoints.ca_file),
+            budget=ConnectionBudget(context.board.connection_attempts, CONNECTIONS_OF_EXECUTOR),
+            policy=ConnectionPolicy(
+                rotate_after=settings.connections.rotate_after_s * NANOS_PER_SECOND
+            ),
         )
         self._core = ExecutionCore(
             catalogue=context.catalogue,

@@ -13,6 +13,8 @@ from structlog.typing import FilteringBoundLogger
 from genesis.data.counts import DropReason, FeedCounts
 from genesis.data.market_feed import MarketDataFeed
 from genesis.errors import ConfigError
+from genesis.exchange.connection_budget import ConnectionBudget
+from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.stream_connection import AnyStreamConnection
 from genesis.exchange.stream_self_test import choose_connection_type
@@ -22,6 +24,7 @@ from genesis.ipc.board import BoardPageWriter, Counter, Gauge
 from genesis.ipc.links import RingPublisher
 from genesis.ipc.tables import DepthTable, QuoteTable
 from genesis.limits import (
+    CONNECTIONS_OF_FEED,
     DROPS_LOGGED_PERIOD,
     FEED_COLLECT_PERIOD,
     FEED_COUNT_PERIOD,
@@ -132,6 +135,10 @@ class _Feed:
             on_books_changed=self._intake.put_depths,
         )
         self._links = self._make_links(spec.endpoints)
+        self._budget = ConnectionBudget(self._board.connection_attempts, CONNECTIONS_OF_FEED)
+        self._policy = ConnectionPolicy(
+            rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
+        )
 
     async def run(self) -> None:
         """Work until the parent says stop."""
@@ -182,7 +189,12 @@ class _Feed:
 
     async def _keep_open(self, link: StreamLink) -> None:
         manager = WebSocketManager[AnyStreamConnection](
-            connect=link.connect, serve=link.serve, clock=self._context.clock, log=self._log
+            connect=link.connect,
+            serve=link.serve,
+            clock=self._context.clock,
+            log=self._log,
+            budget=self._budget,
+            policy=self._policy,
         )
         await manager.run()
 
@@ -192,6 +204,8 @@ class _Feed:
             serve=self._questions.serve,
             clock=self._context.clock,
             log=self._log.bind(connection="questions"),
+            budget=self._budget,
+            policy=self._policy,
         )
         await manager.run()
 

@@ -23,6 +23,7 @@ from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer
 from genesis.exchange.request_connection import RequestConnection, connect_requests
 from genesis.exchange.tls import tls_for
+from genesis.exchange.websocket_manager import Tenure
 from genesis.limits import FEED_CLOCK_PERIOD, READ_TIMEOUT, SNAPSHOT_LEVELS
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
@@ -64,24 +65,33 @@ class VenueQuestions:
         """Open a connection to the WebSocket API; market questions need no key."""
         return await connect_requests(self._url, self._clock.now, tls=self._tls)
 
-    async def serve(self, connection: RequestConnection) -> str:
-        """Ask until the connection ends; return why it ended."""
+    async def serve(self, connection: RequestConnection, tenure: Tenure) -> str:
+        """Ask until the connection ends or was succeeded; return why."""
         session = WsSession(
             connection,
             on_event=self._refuse_event,
             on_unreadable_event=self._refuse_event,
+            on_successor_wanted=tenure.want_successor,
             clock=self._clock,
             log=self._log,
             counters=self._counters,
         )
         connection.listen(session.receive)
+        tenure.become_ready()
         asking = asyncio.ensure_future(self._ask(session))
+        retiring = asyncio.ensure_future(tenure.retired.wait())
+        closing = asyncio.ensure_future(connection.until_closed())
         try:
-            why = await connection.until_closed()
-        finally:
+            await asyncio.wait({retiring, closing}, return_when=asyncio.FIRST_COMPLETED)
             asking.cancel()
+            if not closing.done():
+                await session.drain()
+                return "succeeded"
+            return closing.result()
+        finally:
+            for task in (asking, retiring, closing):
+                task.cancel()
             session.abandon("connection closed")
-        return why
 
     def _refuse_event(self, event: object) -> None:
         """Say that an event came which nobody subscribed; it is of no account."""

@@ -17,6 +17,7 @@ from genesis.exchange.stream_connection import (
     StreamConnectionType,
     connect_stream,
 )
+from genesis.exchange.websocket_manager import Tenure
 from genesis.ipc.board import BoardPageWriter, Counter
 from genesis.limits import (
     DEPTH_PUBLISH_PERIOD,
@@ -131,13 +132,14 @@ class StreamLink:
             tls=self._tls,
         )
 
-    async def serve(self, connection: AnyStreamConnection) -> str:
+    async def serve(self, connection: AnyStreamConnection, tenure: Tenure) -> str:
         """Subscribe, and wait for the end; return why it came.
 
         An end that came by itself is a gap; when this is canceled the feed itself ends, and its
         readers see that by its epoch.
         """
         self._board.add(Counter.CONNECTIONS_OPENED)
+        tenure.become_ready()
         why = await self._subscribe_and_wait(connection)
         self._board.add(Counter.CONNECTIONS_LOST)
         self._intake.interrupt(self._stream_names)

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _KIND: Final = "status-board"
-_LAYOUT: Final = f"board v1 {PAGE_BYTES}"
+_LAYOUT: Final = f"board v2 {PAGE_BYTES}"
 
 
 class StatusBoard:

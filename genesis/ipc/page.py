@@ -1,8 +1,8 @@
 """One process's page of the status board: layout, writer and reader over plain memory. Pure.
 
 Every word has one writer and is one aligned store, so what a reader sees of a word is always whole,
-also after a SIGKILL. Counters and histograms go on over restarts of a process: they are a run's
-totals; gauges, state and the strategy word start anew.
+also after a SIGKILL. Counters, histograms and the record of connection attempts go on over restarts
+of a process: they are a run's; gauges, state and the strategy word start anew.
 """
 
 import enum
@@ -13,7 +13,12 @@ import msgspec
 
 from genesis.ipc.histogram import BUCKETS, Histogram, HistogramRecorder, Stage
 from genesis.ipc.rows import WORD_BYTES, CheckedRows, Memory, row_bytes
-from genesis.limits import BOARD_COUNTERS_MAX, BOARD_GAUGES_MAX, HISTOGRAM_STAGES_MAX
+from genesis.limits import (
+    BOARD_COUNTERS_MAX,
+    BOARD_GAUGES_MAX,
+    CONNECTION_ATTEMPTS_KEPT,
+    HISTOGRAM_STAGES_MAX,
+)
 from genesis.units import Nanos
 
 
@@ -143,9 +148,14 @@ _COUNTERS: Final = 64
 _GAUGES: Final = _COUNTERS + BOARD_COUNTERS_MAX
 _HISTOGRAMS: Final = _GAUGES + BOARD_GAUGES_MAX
 _HISTOGRAM_WORDS: Final = HISTOGRAM_STAGES_MAX * BUCKETS
+_CONNECTIONS: Final = _HISTOGRAMS + _HISTOGRAM_WORDS
+_CONNECTION_WORDS: Final = 1 + CONNECTION_ATTEMPTS_KEPT
+_PAGE_WORDS: Final = _CONNECTIONS + _CONNECTION_WORDS
 
 _PAGE_BORDER: Final = 4096
-PAGE_BYTES: Final = -(-(_HISTOGRAMS + _HISTOGRAM_WORDS) * WORD_BYTES // _PAGE_BORDER) * _PAGE_BORDER
+PAGE_BYTES: Final = (
+    -(-(_CONNECTIONS + _CONNECTION_WORDS) * WORD_BYTES // _PAGE_BORDER) * _PAGE_BORDER
+)
 """Bytes of a page: whole memory pages, so that a process maps no page but its own for writing."""
 
 # The strategy word holds the number and 1; 0: none runs.
@@ -183,10 +193,21 @@ class BoardPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BoardPageWriter:
-    """The one writer of a page. Every method is a store or two, without a syscall."""
+    """The one writer of a page. Every method is a store or two, without a syscall.
 
-    __slots__ = ("_gauges", "_loop_sequence", "_strategy_words", "_words", "histograms")
+    `connection_attempts` are the words of a `ConnectionBudget`.
+    """
 
+    __slots__ = (
+        "_gauges",
+        "_loop_sequence",
+        "_strategy_words",
+        "_words",
+        "connection_attempts",
+        "histograms",
+    )
+
+    connection_attempts: memoryview
     histograms: HistogramRecorder
 
     def __init__(self, memory: Memory, pid: int, epoch: int) -> None:
@@ -200,6 +221,7 @@ class BoardPageWriter:
         for word in (_HEARTBEAT, _LOOP, _STRATEGY, _STRATEGY_SINCE):
             words[word] = 0
         self._strategy_words = words[_STRATEGY : _STRATEGY_SINCE + 1]
+        self.connection_attempts = words[_CONNECTIONS : _CONNECTIONS + _CONNECTION_WORDS]
         for gauge in range(BOARD_GAUGES_MAX):
             self._gauges[gauge] = 0
         self.set_state(ProcessState.STARTING)
@@ -249,6 +271,7 @@ class BoardPageWriter:
         self.histograms.release()
         self._gauges.release()
         self._strategy_words.release()
+        self.connection_attempts.release()
         self._words.release()
 
 

@@ -9,9 +9,7 @@ from genesis.domain.orders import ExecutionReport
 from genesis.errors import VenueRejected, VenueUnreachable
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.gateway import (
-    Accepted,
     BalanceUpdate,
-    NotSent,
     StreamGap,
     TransferReported,
     UserEvent,
@@ -25,7 +23,6 @@ from tests.support.exchange_builders import (
     failure,
     order_reply,
     report_event,
-    success,
 )
 from tests.support.gateways import (
     DEADLINE_S,
@@ -119,45 +116,6 @@ async def test_a_venue_that_restarts_is_found_again() -> None:
         await venue.start()
         await log.first(StreamGap)
         assert gateway.is_ready
-
-
-@pytest.mark.parametrize("kind", ["eventStreamTerminated", "serverShutdown"])
-async def test_a_notice_leads_to_a_new_session(kind: str) -> None:
-    """What is in flight is still answered on the old connection; nothing new is written to it."""
-    held: list[tuple[ServerConnection, Request]] = []
-
-    async def hold(connection: ServerConnection, request: Request) -> None:
-        held.append((connection, request))
-
-    log = EventLog()
-    async with ScriptedVenue() as venue, gateway_to(venue.url, log=log) as gateway:
-        venue.on("order.place", hold)
-        prepared = [
-            gateway.build_submit(approved(), timestamp_ms=gateway.timestamp_ms()) for _ in range(2)
-        ]
-        pending = gateway.submit_prepared(prepared[0])
-        await venue.received("order.place")
-        await venue.push({"e": kind, "E": 1})
-        await venue.push(report_event())
-        await log.first(ExecutionReport)  # so the notice before it was read as well
-        refused = await gateway.submit_prepared(prepared[1])
-        assert refused == NotSent(f"connection to be replaced: {kind}")
-        connection, request = held[0]
-        await connection.send(success(request.id, order_reply()), text=True)
-        assert isinstance(await pending, Accepted)
-        gap = await log.first(StreamGap)
-        assert gap.why == kind
-        assert len(await venue.received("order.place")) == 1
-
-
-async def test_a_revoked_session_logs_on_again() -> None:
-    """The frame of status 401 names no request: the whole session is opened anew."""
-    log = EventLog()
-    async with ScriptedVenue() as venue, gateway_to(venue.url, log=log):
-        await venue.send(failure(None, -2015, "Invalid API-key.", status=401))
-        gap = await log.first(StreamGap)
-        assert "revoked" in gap.why
-        assert len(await venue.received("session.logon", 2)) == 2
 
 
 async def test_an_unreadable_event_is_a_gap() -> None:

@@ -8,14 +8,18 @@ from typing import Final, TypeVar
 from genesis.clock import EngineClock
 from genesis.exchange.binance.signing import Signer, make_signer
 from genesis.exchange.binance.ws_gateway import WsGateway
+from genesis.exchange.connection_budget import ConnectionBudget
+from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import UserEvent
-from genesis.exchange.websocket_manager import ConnectionPolicy
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
 
 DEADLINE_S: Final = 20
 READY_WITHIN: Final[Nanos] = 10 * NANOS_PER_SECOND
 QUICK_RETURN: Final = ConnectionPolicy(delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS)
+
+AMPLE: Final = 10_000
+"""More connections than a test makes."""
 
 _Event = TypeVar("_Event")
 
@@ -36,13 +40,27 @@ class EventLog:
         self, kind: type[_Event], matches: Callable[[_Event], bool] = lambda _: True
     ) -> _Event:
         """Wait for the first event of a kind that matches."""
+        return (await self.several(kind, 1, matches))[0]
+
+    async def several(
+        self, kind: type[_Event], count: int, matches: Callable[[_Event], bool] = lambda _: True
+    ) -> list[_Event]:
+        """Wait for so many events of a kind that match; return all there are."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
+                found: list[_Event] = []
                 for event in self.events:
                     if isinstance(event, kind) and matches(event):
-                        return event
+                        found.append(event)  # noqa: PERF401, mypy narrows it nowhere else
+                if len(found) >= count:
+                    return found
                 self._arrived.clear()
                 await self._arrived.wait()
+
+
+def ample_budget() -> ConnectionBudget:
+    """Return a budget that no test spends."""
+    return ConnectionBudget([0] * (AMPLE + 1), AMPLE)
 
 
 def make_gateway(
@@ -51,6 +69,7 @@ def make_gateway(
     *,
     signer: Signer | None = None,
     reply_timeout_ms: int = 10_000,
+    policy: ConnectionPolicy = QUICK_RETURN,
 ) -> WsGateway:
     """Return a gateway to `url`, not yet running; its events go to `log`."""
     return WsGateway(
@@ -61,7 +80,8 @@ def make_gateway(
         log=quiet_log(),
         recv_window_ms=2000,
         reply_timeout_ms=reply_timeout_ms,
-        policy=QUICK_RETURN,
+        budget=ample_budget(),
+        policy=policy,
     )
 
 
@@ -85,9 +105,16 @@ async def gateway_to(
     log: EventLog | None = None,
     signer: Signer | None = None,
     reply_timeout_ms: int = 10_000,
+    policy: ConnectionPolicy = QUICK_RETURN,
 ) -> AsyncIterator[WsGateway]:
     """Run a gateway to `url` that is ready."""
-    gateway = make_gateway(url, log or EventLog(), signer=signer, reply_timeout_ms=reply_timeout_ms)
+    gateway = make_gateway(
+        url,
+        log or EventLog(),
+        signer=signer,
+        reply_timeout_ms=reply_timeout_ms,
+        policy=policy,
+    )
     async with running(gateway):
         await gateway.wait_ready(READY_WITHIN)
         yield gateway

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 import msgspec
+from websockets import http11
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -21,8 +22,9 @@ from tests.support.exchange_builders import Json, success, user_event
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came in."""
+    """One request as it came in, and on which connection, by the order of opening from 0 on."""
 
+    connection: int
     id: int
     method: str
     params: dict[str, Json]
@@ -55,8 +57,9 @@ class ScriptedVenue:
     def __init__(self) -> None:
         self.clock_offset_ms = 0
         self.requests: list[Request] = []
+        self.refusals: list[http11.Response] = []  # of the next handshakes, the last first
         self._answers: dict[str, Answer] = {
-            "time": self._tell_time,
+            "time": self.tell_time,
             "session.logon": replies({"apiKey": "k"}),
             "userDataStream.subscribe": replies({"subscriptionId": 0}),
             "userDataStream.subscribe.signature": replies({"subscriptionId": 0}),
@@ -91,7 +94,12 @@ class ScriptedVenue:
     async def start(self) -> None:
         """Listen, on the port of the last time if there was one."""
         self._server = await serve(
-            self._handle, "127.0.0.1", self._port, compression=None, ping_interval=None
+            self._handle,
+            "127.0.0.1",
+            self._port,
+            compression=None,
+            ping_interval=None,
+            process_request=self._refuse,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
 
@@ -105,17 +113,21 @@ class ScriptedVenue:
         """Answer `method` in another way from now on."""
         self._answers[method] = answer
 
-    async def push(self, event: Json) -> None:
-        """Send one user event on the newest connection."""
-        await self.send(user_event(event))
+    async def push(self, event: Json, connection: int = -1) -> None:
+        """Send one user event, on the newest connection unless told otherwise."""
+        await self.send(user_event(event), connection)
 
-    async def send(self, frame: bytes) -> None:
-        """Send any text on the newest connection."""
-        await self._connections[-1].send(frame, text=True)
+    async def send(self, frame: bytes, connection: int = -1) -> None:
+        """Send any text, on the newest connection unless told otherwise."""
+        await self._connections[connection].send(frame, text=True)
 
-    def cut(self) -> None:
-        """Drop the newest connection without a word."""
-        self._connections[-1].transport.abort()
+    def cut(self, connection: int = -1) -> None:
+        """Drop a connection without a word, the newest unless told otherwise."""
+        self._connections[connection].transport.abort()
+
+    async def closed(self, connection: int) -> None:
+        """Wait for the end of a connection."""
+        await self._connections[connection].wait_closed()
 
     async def received(self, method: str, count: int = 1) -> list[Request]:
         """Wait until a method was asked for `count` times; return those requests."""
@@ -128,10 +140,11 @@ class ScriptedVenue:
         return asked()
 
     async def _handle(self, connection: ServerConnection) -> None:
+        number = len(self._connections)
         self._connections.append(connection)
         try:
             async for message in connection:
-                request = Request(**msgspec.json.decode(message))
+                request = Request(connection=number, **msgspec.json.decode(message))
                 async with self._changed:
                     self.requests.append(request)
                     self._changed.notify_all()
@@ -140,7 +153,12 @@ class ScriptedVenue:
         except ConnectionClosed:
             return
 
-    async def _tell_time(self, connection: ServerConnection, request: Request) -> None:
+    def _refuse(
+        self, _connection: ServerConnection, _request: http11.Request
+    ) -> http11.Response | None:
+        return self.refusals.pop() if self.refusals else None
+
+    async def tell_time(self, connection: ServerConnection, request: Request) -> None:
         now_ms = time.time_ns() // 1_000_000 + self.clock_offset_ms
         await connection.send(success(request.id, {"serverTime": now_ms}), text=True)
 

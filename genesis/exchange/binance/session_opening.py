@@ -10,7 +10,8 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.errors import VenueRejected, VenueUnreachable
-from genesis.exchange.binance.outcomes import read_outcome
+from genesis.exchange.binance.errors import SUBSCRIPTION_ACTIVE, SUBSCRIPTIONS_USED_UP
+from genesis.exchange.binance.outcomes import Fate, read_outcome
 from genesis.exchange.binance.requests import Request, RequestBuilder
 from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
 from genesis.exchange.binance.venue_path import read_time
@@ -49,6 +50,9 @@ class SessionOpener:
     async def open(self, session: WsSession) -> None:
         """Bring a new session to where requests are taken and events flow.
 
+        A subscription that is active already is as good as one that was made (-2035); a connection
+        that may have no more of them (-2042) is given up for a new one.
+
         Raises:
             VenueUnreachable: A step was not answered.
             VenueRejected: The venue refuses the key.
@@ -56,12 +60,17 @@ class SessionOpener:
         if not await self.measure_clock(session):
             raise VenueUnreachable("the venue does not tell the time")
         requests = self._requests
-        if not requests.logs_on:
+        if requests.logs_on:
+            await self._step(session, requests.signed("session.logon", {}, self.timestamp_ms()))
+            subscription = requests.public("userDataStream.subscribe", {})
+        else:
             method = "userDataStream.subscribe.signature"
-            await self._step(session, requests.signed(method, {}, self.timestamp_ms()))
-            return
-        await self._step(session, requests.signed("session.logon", {}, self.timestamp_ms()))
-        await self._step(session, requests.public("userDataStream.subscribe", {}))
+            subscription = requests.signed(method, {}, self.timestamp_ms())
+        await self._step(session, subscription, subscribes=True)
+
+    async def is_answering(self, session: WsSession) -> bool:
+        """Tell whether a session still answers; what it says before its answer has come in then."""
+        return not isinstance(await self._ask_time(session), NoAnswer)
 
     async def measure_clock(self, session: WsSession) -> bool:
         """Measure the venue's clock by several round trips; False if none came back."""
@@ -87,15 +96,23 @@ class SessionOpener:
         )
         return True
 
-    async def _step(self, session: WsSession, request: Request) -> None:
-        answer = await session.request(
-            request, lambda fate: read_outcome(fate, lambda _: None), self._reply_timeout
-        )
+    async def _step(
+        self, session: WsSession, request: Request, *, subscribes: bool = False
+    ) -> None:
+        def read(fate: Fate) -> NoAnswer | None:
+            answer = read_outcome(fate, lambda _: None)
+            if subscribes and (answer is None or answer.code == SUBSCRIPTION_ACTIVE):
+                # At once: the next message may say that the subscription is over.
+                session.brings_events = True
+                return None
+            return answer
+
+        answer = await session.request(request, read, self._reply_timeout)
         if answer is None:
             return
         method, reason = request.method, answer.reason
         self._log.error("session_step_failed", method=method, code=answer.code, why=reason)
-        if answer.retryable:
+        if answer.retryable or answer.code == SUBSCRIPTIONS_USED_UP:
             raise VenueUnreachable(f"{method}: {reason}")
         raise VenueRejected(answer.code, f"{method}: {reason}")
 

@@ -25,6 +25,8 @@ from genesis.exchange.binance.signing import Params, Signer
 from genesis.exchange.binance.venue_path import BinancePath
 from genesis.exchange.binance.ws_session import SessionCounters
 from genesis.exchange.binance.ws_sessions import WsSessions
+from genesis.exchange.connection_budget import ConnectionBudget
+from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import (
     NoAnswer,
     OrderTestOutcome,
@@ -33,7 +35,6 @@ from genesis.exchange.gateway import (
     UserEvent,
     VenuePath,
 )
-from genesis.exchange.websocket_manager import ConnectionPolicy
 from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
@@ -59,6 +60,7 @@ class WsGateway(BinancePath):
         recv_window_ms: int,
         reply_timeout_ms: int,
         tls: ssl.SSLContext | None = None,
+        budget: ConnectionBudget,
         policy: ConnectionPolicy | None = None,
     ) -> None:
         super().__init__(reply_timeout_ms * NANOS_PER_MS)
@@ -68,7 +70,14 @@ class WsGateway(BinancePath):
             self._requests, clock=clock, log=log, reply_timeout=self._reply_timeout
         )
         self._sessions = WsSessions(
-            url, self._opener, on_event, clock=clock, log=log, tls=tls, policy=policy
+            url,
+            self._opener,
+            on_event,
+            clock=clock,
+            log=log,
+            budget=budget,
+            tls=tls,
+            policy=policy,
         )
 
     async def run(self) -> None:

@@ -55,7 +55,9 @@ class _Call(NamedTuple):
 class WsSession:
     """One connection's requests in flight and user events, from its opening to its end.
 
-    `replacement` says why the connection is of no more use, open or not; None while it is.
+    `on_successor_wanted` is told, once, why the connection must be replaced. Requests are taken
+    until the session's key dies, or `abandon` ends it. `brings_events` tells whether the session is
+    subscribed to user events and nothing has been heard to the contrary.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class WsSession:
         *,
         on_event: Callable[[ExecutionReport | BalanceUpdate | TransferReported], None],
         on_unreadable_event: Callable[[str], None],
+        on_successor_wanted: Callable[[str], None],
         clock: EngineClock,
         log: FilteringBoundLogger,
         counters: SessionCounters,
@@ -71,6 +74,7 @@ class WsSession:
         self._connection = connection
         self._on_event = on_event
         self._on_unreadable_event = on_unreadable_event
+        self._on_successor_wanted = on_successor_wanted
         self._clock = clock
         self._log = log
         self._counters = counters
@@ -78,8 +82,20 @@ class WsSession:
         self._calls: dict[int, _Call] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._attention = asyncio.Event()
-        self.replacement: str | None = None
+        self._clock_doubted = asyncio.Event()
+        self._is_replaceable = True
+        self._end = ""  # why no more requests are taken; "" while they are
+        self.brings_events = False
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether a request would be written, for all that is known."""
+        return not self._end
+
+    @property
+    def last_read_at(self) -> Nanos:
+        """When the connection was last read."""
+        return self._connection.last_read_at
 
     @property
     def in_flight(self) -> int:
@@ -96,8 +112,8 @@ class WsSession:
         request_id = request.request_id
         assert request_id not in self._calls, "a request number is used once"
         future: asyncio.Future[_T] = self._loop.create_future()
-        if self.replacement is not None:
-            future.set_result(read(Unwritten(f"connection to be replaced: {self.replacement}")))
+        if self._end:
+            future.set_result(read(Unwritten(f"session ended: {self._end}")))
             return future
         if len(self._calls) >= REQUESTS_IN_FLIGHT_MAX:
             future.set_result(read(Unwritten("too many requests in flight")))
@@ -132,16 +148,17 @@ class WsSession:
 
     def abandon(self, why: str) -> None:
         """End the session: whatever is in flight is lost."""
-        self._replace(why)
+        self._end = self._end or why
+        self.brings_events = False
         for request_id in tuple(self._calls):
             self._settle(request_id, Lost(f"connection lost: {why}"))
 
-    async def attention(self, longest: Nanos) -> None:
-        """Wait until the clock is in doubt or a replacement is due, or `longest` is over."""
+    async def clock_doubted(self, longest: Nanos) -> None:
+        """Wait until a request was refused for its timestamp, or `longest` is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest / NANOS_PER_SECOND):
-                await self._attention.wait()
-        self._attention.clear()
+                await self._clock_doubted.wait()
+        self._clock_doubted.clear()
 
     async def drain(self) -> None:
         """Wait until nothing is in flight. Every request ends by its own timeout at the latest."""
@@ -151,7 +168,7 @@ class WsSession:
         request_id = envelope.id
         fault = envelope.fault
         if fault is not None and fault.code == TIMESTAMP_OUTSIDE_WINDOW:
-            self._attention.set()
+            self._clock_doubted.set()
         if not isinstance(request_id, int):
             self._receive_unaddressed(envelope)
             return
@@ -167,7 +184,10 @@ class WsSession:
         code = envelope.fault.code if envelope.fault is not None else 0
         self._log.warning("reply_unaddressed", status=envelope.status, code=code)
         if envelope.status == _SESSION_REVOKED:
-            self._replace(f"session revoked: {code}")
+            why = f"session revoked: {code}"
+            self._end = self._end or why
+            self.brings_events = False
+            self._want_successor(why)
 
     def _receive_event(self, event: msgspec.Raw, received_at: Nanos) -> None:
         self._counters.events += 1
@@ -180,14 +200,16 @@ class WsSession:
             return
         if isinstance(content, SessionNotice):
             self._log.warning("session_notice", notice=content.value)
-            self._replace(content.value)
+            if content is SessionNotice.STREAM_TERMINATED:
+                self.brings_events = False
+            self._want_successor(content.value)
         elif content is not None:
             self._on_event(content)
 
-    def _replace(self, why: str) -> None:
-        if self.replacement is None:
-            self.replacement = why
-            self._attention.set()
+    def _want_successor(self, why: str) -> None:
+        if self._is_replaceable:
+            self._is_replaceable = False
+            self._on_successor_wanted(why)
 
     def _expire(self, request_id: int, timeout: Nanos) -> None:
         self._counters.lost_replies += 1

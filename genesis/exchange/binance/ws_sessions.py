@@ -1,14 +1,16 @@
-"""The sessions of one gateway with the WebSocket API, one after the other, for as long as it runs.
+"""The sessions of one gateway with the WebSocket API, for as long as it runs.
 
-Requests go to the session that is ready; a request that finds none was not sent. Nothing is ever
-sent twice on the caller's behalf.
+There may be two at once: a session that must be replaced works on until its successor is ready, and
+is then left to bring in the replies under way. Requests go to the newest session that takes any; a
+request that finds none was not sent. Nothing is ever sent twice on the caller's behalf.
 """
 
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
+import msgspec
 from structlog.typing import FilteringBoundLogger
 from websockets.exceptions import InvalidHandshake
 
@@ -18,13 +20,22 @@ from genesis.exchange.binance.outcomes import Fate, Unwritten
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.session_opening import SessionOpener
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
+from genesis.exchange.connection_budget import ConnectionBudget
+from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import StreamGap, UserEvent
 from genesis.exchange.request_connection import RequestConnection, connect_requests
-from genesis.exchange.websocket_manager import ConnectionPolicy, WebSocketManager
-from genesis.limits import CLOCK_REFRESH
+from genesis.exchange.websocket_manager import Tenure, WebSocketManager
+from genesis.limits import CLOCK_REFRESH, EVENTS_LINGER
 from genesis.units import NANOS_PER_SECOND, Nanos
 
 _T = TypeVar("_T")
+
+
+class _Hole(msgspec.Struct, frozen=True):
+    """No session brought user events since `from_at`; whoever reads them was not told yet."""
+
+    why: str
+    from_at: Nanos
 
 
 class WsSessions:
@@ -32,6 +43,11 @@ class WsSessions:
 
     Run `run()` as a task, await `wait_ready`, and cancel the task to close. `on_event` is called in
     the order of the wire, from inside the read; it must not block, and what it raises ends `run`.
+
+    While two sessions are subscribed the same event comes by both, not always in order; events name
+    what they are about, so that it does no harm. A `StreamGap` says that events may be missing. It
+    is not told of a change of sessions that left no hole: then the old one still answered when the
+    new one was subscribed already.
     """
 
     def __init__(
@@ -43,6 +59,7 @@ class WsSessions:
         clock: EngineClock,
         log: FilteringBoundLogger,
         tls: ssl.SSLContext | None = None,
+        budget: ConnectionBudget,
         policy: ConnectionPolicy | None = None,
     ) -> None:
         self._url = url
@@ -52,17 +69,17 @@ class WsSessions:
         self._clock = clock
         self._log = log
         self._ready = asyncio.Event()
-        self._session: WsSession | None = None
+        self._sessions: list[WsSession] = []  # those that are open for use, the newest last
+        self._current: WsSession | None = None
+        self._hole: _Hole | None = None
         self._failure: VenueError = VenueUnreachable("no connection was tried yet")
-        # When the last stream of user events ended; None before there was one, and while it lives.
-        self._stream_ended_at: Nanos | None = None
-        self._stream_end = ""
         self.counters = SessionCounters()
         self._manager: WebSocketManager[RequestConnection] = WebSocketManager(
             connect=self._connect,
             serve=self._serve,
             clock=clock,
             log=self._log,
+            budget=budget,
             policy=policy,
         )
 
@@ -96,12 +113,12 @@ class WsSessions:
     def request(
         self, request: Request, read: Callable[[Fate], _T], timeout: Nanos
     ) -> "asyncio.Future[_T]":
-        """Write a request to the session that is ready; see `WsSession.request`."""
-        if self._session is None:
+        """Write a request to the newest session that takes any; see `WsSession.request`."""
+        if self._current is None:
             future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
             future.set_result(read(Unwritten("not connected")))
             return future
-        return self._session.request(request, read, timeout)
+        return self._current.request(request, read, timeout)
 
     async def _connect(self) -> RequestConnection:
         try:
@@ -110,59 +127,95 @@ class WsSessions:
             self._failure = VenueUnreachable(f"{self._url}: {str(error) or type(error).__name__}")
             raise
 
-    async def _serve(self, connection: RequestConnection) -> str:
-        """Live on one connection until it ends or is due to be replaced."""
+    async def _serve(self, connection: RequestConnection, tenure: Tenure) -> str:
+        """Live on one connection until it ends or was succeeded."""
         session = WsSession(
             connection,
             on_event=self._on_event,
             on_unreadable_event=self._report_unreadable,
+            on_successor_wanted=lambda why: self._want_successor(session, tenure, why),
             clock=self._clock,
             log=self._log,
             counters=self.counters,
         )
         connection.listen(session.receive)
-        closing = asyncio.create_task(connection.until_closed())
-        living = asyncio.create_task(self._live(session))
+        # In this order: a fault of a listener outweighs what it did to the session.
+        tasks = [
+            asyncio.create_task(connection.until_closed()),
+            asyncio.create_task(self._live(session, tenure)),
+            asyncio.create_task(self._drain(session, tenure)),
+        ]
         why = "cancelled"
         try:
-            await asyncio.wait({closing, living}, return_when=asyncio.FIRST_COMPLETED)
-            # A fault of a listener outweighs what it did to the session.
-            why = await (closing if closing.done() else living)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            why = await next(task for task in tasks if task.done())
         except VenueError as error:
             self._failure = error
             why = str(error)
         finally:
             self._end_session(session, why)
-            await _cancel(closing)
-            await _cancel(living)
+            for task in tasks:
+                await _cancel(task)
         return why
 
-    async def _live(self, session: WsSession) -> str:
+    async def _live(self, session: WsSession, tenure: Tenure) -> NoReturn:
+        """Open a session, take it into use, and keep the venue's clock measured by it."""
         await self._opener.open(session)
-        self._begin_session(session)
-        while session.replacement is None:
-            await session.attention(CLOCK_REFRESH)
-            if session.replacement is None:
-                await self._opener.measure_clock(session)
-        self._ready.clear()
-        await session.drain()
-        return session.replacement
+        await self._begin_session(session)
+        tenure.become_ready()
+        while True:
+            await session.clock_doubted(CLOCK_REFRESH)
+            await self._opener.measure_clock(session)
 
-    def _begin_session(self, session: WsSession) -> None:
-        self._session = session
-        self._ready.set()
+    async def _drain(self, session: WsSession, tenure: Tenure) -> str:
+        """Stay, once succeeded, for the replies under way and for events that are late."""
+        await tenure.retired.wait()
+        await session.drain()
+        await asyncio.sleep(EVENTS_LINGER / NANOS_PER_SECOND)
+        return "succeeded"
+
+    async def _begin_session(self, session: WsSession) -> None:
+        """Send requests by this session from now on; tell of a hole in the events before it."""
+        predecessor = next((old for old in reversed(self._sessions) if old.brings_events), None)
+        self._sessions.append(session)
+        self._choose()
         self._log.info("session_ready")
-        if self._stream_ended_at is not None:
-            gap_from, self._stream_ended_at = self._stream_ended_at, None
-            self._report_gap(self._stream_end, gap_from)
+        if predecessor is not None:
+            if not await self._opener.is_answering(predecessor):
+                why = "the session before was dead before its successor was there"
+                self._report_gap(why, predecessor.last_read_at)
+        elif self._hole is not None:
+            hole, self._hole = self._hole, None
+            self._report_gap(hole.why, hole.from_at)
 
     def _end_session(self, session: WsSession, why: str) -> None:
-        if self._session is session:
-            self._session = None
-            self._ready.clear()
-            self._stream_ended_at = self._clock.now()
-            self._stream_end = why
+        was_open = session in self._sessions
         session.abandon(why)
+        if was_open:
+            self._sessions.remove(session)
+            self._choose()
+            self._note_hole(why, session.last_read_at)
+
+    def _want_successor(self, session: WsSession, tenure: Tenure, why: str) -> None:
+        if session in self._sessions:
+            self._choose()
+            self._note_hole(why, self._clock.now())
+        tenure.want_successor(why)
+
+    def _choose(self) -> None:
+        """Find the session for requests, and tell whether there is one."""
+        takers = (session for session in reversed(self._sessions) if session.takes_requests)
+        self._current = next(takers, None)
+        if self._current is None:
+            self._ready.clear()
+        else:
+            self._ready.set()
+
+    def _note_hole(self, why: str, from_at: Nanos) -> None:
+        """Keep in mind that events are missed from here on, unless some session brings them."""
+        is_covered = any(session.brings_events for session in self._sessions)
+        if self._hole is None and not is_covered:
+            self._hole = _Hole(why, from_at)
 
     def _report_unreadable(self, why: str) -> None:
         self._report_gap(f"unreadable event: {why}", self._clock.now())

@@ -1,82 +1,33 @@
-"""The life of a connection: delays that grow, silence that kills, a socket that always returns."""
+"""A socket that always returns: what the manager opens, keeps, retires, closes and cuts off."""
 
 import asyncio
-import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from genesis.clock import EngineClock
 from genesis.errors import VenueUnreachable
-from genesis.exchange.websocket_manager import (
-    ConnectionLife,
-    ConnectionPolicy,
-    WebSocketManager,
-)
+from genesis.exchange.connection_budget import ConnectionBudget
+from genesis.exchange.connection_life import ConnectionPolicy
+from genesis.exchange.websocket_manager import Tenure, WebSocketManager
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from tests.support.exchange_builders import quiet_log
+from tests.support.gateways import ample_budget
 
-POLICY: Final = ConnectionPolicy()
 QUICK: Final = ConnectionPolicy(
     delay_min=NANOS_PER_MS,
     delay_max=4 * NANOS_PER_MS,
     silence_max=40 * NANOS_PER_MS,
 )
+ROTATING: Final = ConnectionPolicy(
+    delay_min=NANOS_PER_MS, delay_max=4 * NANOS_PER_MS, rotate_after=5 * NANOS_PER_MS
+)
 DEADLINE_S: Final = 20
-CONNECTIONS_IN_5_MIN_MAX: Final = 300  # the venue's limit per address
-
-
-def test_delays_double_up_to_the_longest() -> None:
-    """From 100 ms to 30 s, and never above."""
-    life = ConnectionLife(POLICY)
-    delays = [life.ended(0, 0.0) for _ in range(12)]
-    assert delays[:4] == [100 * NANOS_PER_MS << step for step in range(4)]
-    assert delays[-1] == delays[-2] == 15 * NANOS_PER_SECOND
-    assert life.ended(0, 1 - 2**-53) <= 30 * NANOS_PER_SECOND
-
-
-@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=40))
-def test_every_delay_is_within_bounds(chances: list[float]) -> None:
-    """Whatever the jitter, a delay is neither a hammering nor an absence."""
-    life = ConnectionLife(POLICY)
-    for chance in chances:
-        delay = life.ended(0, chance)
-        assert POLICY.delay_min <= delay <= POLICY.delay_max
-
-
-def test_a_connection_that_held_begins_anew() -> None:
-    """Only a connection that lasted makes the next delay short again."""
-    life = ConnectionLife(POLICY)
-    for _ in range(6):
-        life.ended(0, 0.0)
-    life.opened(0)
-    assert life.ended(POLICY.stable_after, 0.0) == POLICY.delay_min
-
-
-@given(st.lists(st.integers(0, POLICY.stable_after - 1), min_size=1, max_size=5))
-def test_a_flapping_venue_keeps_the_connection_budget(lifetimes: list[Nanos]) -> None:
-    """A venue that accepts and drops is approached far less than 300 times in 5 minutes."""
-    life = ConnectionLife(POLICY)
-    now = opened = 0
-    for lifetime in itertools.cycle(lifetimes):
-        life.opened(now)
-        opened += 1
-        now += lifetime
-        now += life.ended(now, 0.0)
-        if now > 300 * NANOS_PER_SECOND:
-            break
-    assert opened < CONNECTIONS_IN_5_MIN_MAX
-
-
-def test_silence_counts_from_the_last_read() -> None:
-    """The venue pings every 20 s, so 65 s without a byte mean a dead socket."""
-    life = ConnectionLife(POLICY)
-    read_at = 5 * NANOS_PER_SECOND
-    assert not life.is_silent(read_at, read_at + 65 * NANOS_PER_SECOND)
-    assert life.is_silent(read_at, read_at + 65 * NANOS_PER_SECOND + 1)
 
 
 class FakeTransport:
@@ -91,11 +42,12 @@ class FakeTransport:
 
 
 class FakeConnection:
-    """A connection to nowhere."""
+    """A connection to nowhere, and what became of it."""
 
     def __init__(self, read: Callable[[], Nanos]) -> None:
         self.transport = FakeTransport()
         self.closed = 0
+        self.tenure: Tenure | None = None
         self._read = read
 
     @property
@@ -108,66 +60,112 @@ class FakeConnection:
         self.closed += 1
 
 
+Serve = Callable[[FakeConnection, Tenure], Awaitable[str]]
+
+
 class Scene:
     """A manager over fake connections: what it opened, served and closed."""
 
     def __init__(self, read: Callable[[], Nanos] | None = None) -> None:
         self.clock = EngineClock(0)
         self.opened: list[FakeConnection] = []
+        self.served = 0
+        self.has_ended = False
         self.refusals: list[Exception] = []
         self.read = read or self.clock.now
+        self._changed = asyncio.Event()
 
     async def connect(self) -> FakeConnection:
         """Open a connection, or refuse with the next error of the scene."""
         if self.refusals:
+            self._changed.set()
             raise self.refusals.pop()
         self.opened.append(FakeConnection(self.read))
         return self.opened[-1]
 
+    async def run(
+        self,
+        serve: Serve,
+        *,
+        until: int,
+        policy: ConnectionPolicy = QUICK,
+        budget: ConnectionBudget | None = None,
+    ) -> WebSocketManager[FakeConnection]:
+        """Run a manager until it has served so many connections."""
+        async with self.running(serve, policy=policy, budget=budget) as manager:
+            await self.until(lambda: self.served >= until)
+        return manager
 
-async def run_until(
-    scene: Scene, serve: Callable[[FakeConnection], "asyncio.Future[str]"], served: int
-) -> WebSocketManager[FakeConnection]:
-    """Run a manager until it has served so often, then cancel it."""
-    enough = asyncio.Event()
+    @asynccontextmanager
+    async def running(
+        self,
+        serve: Serve,
+        *,
+        policy: ConnectionPolicy = QUICK,
+        budget: ConnectionBudget | None = None,
+    ) -> AsyncIterator[WebSocketManager[FakeConnection]]:
+        """Run a manager; at the end it is cancelled, or its fault is raised."""
 
-    async def serve_and_count(connection: FakeConnection) -> str:
-        if len(scene.opened) >= served:
-            enough.set()
-        return await serve(connection)
+        async def serve_and_count(connection: FakeConnection, tenure: Tenure) -> str:
+            connection.tenure = tenure
+            self.served += 1
+            self._changed.set()
+            return await serve(connection, tenure)
 
-    manager = WebSocketManager(
-        connect=scene.connect,
-        serve=serve_and_count,
-        clock=scene.clock,
-        log=quiet_log(),
-        policy=QUICK,
-    )
-    running = asyncio.create_task(manager.run())
-    waiting = asyncio.create_task(enough.wait())
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
+        manager = WebSocketManager(
+            connect=self.connect,
+            serve=serve_and_count,
+            clock=self.clock,
+            log=quiet_log(),
+            budget=budget or ample_budget(),
+            policy=policy,
+        )
+        running = asyncio.create_task(manager.run())
+        running.add_done_callback(self._note_end)
+        try:
+            yield manager
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+        if not running.cancelled():
             await running
-    finally:
-        waiting.cancel()
-        running.cancel()
-        await asyncio.wait({running, waiting})
-    return manager
+
+    def _note_end(self, _running: asyncio.Task[None]) -> None:
+        self.has_ended = True
+        self._changed.set()
+
+    async def until(self, is_so: Callable[[], bool], within: float = DEADLINE_S) -> None:
+        """Wait for what a connection brings about."""
+        async with asyncio.timeout(within):
+            while not is_so():
+                self._changed.clear()
+                await self._changed.wait()
 
 
-def ends_at_once(_: FakeConnection) -> "asyncio.Future[str]":
-    """Serve a connection that is over as soon as it is open."""
-    done = asyncio.get_running_loop().create_future()
-    done.set_result("closed by the venue")
-    return done
+async def ends_at_once(_: FakeConnection, tenure: Tenure) -> str:
+    """Serve a connection that is over as soon as it is in use."""
+    tenure.become_ready()
+    return "closed by the venue"
+
+
+async def lives_until_cut_off(connection: FakeConnection, tenure: Tenure) -> str:
+    """Serve a connection that nobody succeeds."""
+    tenure.become_ready()
+    await connection.transport.aborted.wait()
+    return "cut off"
+
+
+async def lives_until_retired(_: FakeConnection, tenure: Tenure) -> str:
+    """Serve a connection that takes over, and goes when the next one has."""
+    tenure.become_ready()
+    await tenure.retired.wait()
+    return "succeeded"
 
 
 async def test_a_lost_connection_is_replaced() -> None:
     """Each end is followed by a new connection, and every connection is closed."""
     scene = Scene()
-    manager = await run_until(scene, ends_at_once, served=3)
+    manager = await scene.run(ends_at_once, until=3)
     assert manager.connections == len(scene.opened) >= 3
     assert all(connection.closed == 1 for connection in scene.opened)
 
@@ -177,7 +175,7 @@ async def test_a_refused_connection_is_tried_again(error: Exception) -> None:
     """No failure to connect ends the manager."""
     scene = Scene()
     scene.refusals = [error, error]
-    manager = await run_until(scene, ends_at_once, served=1)
+    manager = await scene.run(ends_at_once, until=1)
     assert manager.connections >= 1
     assert not scene.refusals
 
@@ -185,55 +183,160 @@ async def test_a_refused_connection_is_tried_again(error: Exception) -> None:
 async def test_a_venue_error_ends_the_connection_only() -> None:
     """A session that the venue refuses is tried again on a new connection."""
 
-    def refused(_: FakeConnection) -> "asyncio.Future[str]":
-        failed = asyncio.get_running_loop().create_future()
-        failed.set_exception(VenueUnreachable("no logon"))
-        return failed
+    async def refused(_connection: FakeConnection, _tenure: Tenure) -> str:
+        raise VenueUnreachable("no logon")
 
     scene = Scene()
-    await run_until(scene, refused, served=2)
+    await scene.run(refused, until=2)
     assert scene.opened[0].closed == 1
 
 
 async def test_a_bug_ends_the_manager() -> None:
     """What is not the venue's doing is not retried: it ends the run, the connection closed."""
 
-    def broken(_: FakeConnection) -> "asyncio.Future[str]":
-        failed = asyncio.get_running_loop().create_future()
-        failed.set_exception(AssertionError("ours"))
-        return failed
+    async def broken(_connection: FakeConnection, _tenure: Tenure) -> str:
+        raise AssertionError("ours")
 
     scene = Scene()
     with pytest.raises(AssertionError, match="ours"):
-        await run_until(scene, broken, served=99)
+        async with scene.running(broken) as manager:
+            await scene.until(lambda: scene.has_ended)
+    assert manager.connections == 1
     assert [connection.closed for connection in scene.opened] == [1]
+
+
+async def test_a_connection_is_made_before_the_old_one_breaks() -> None:
+    """At its age a connection is retired, not before its successor is ready, and then closed."""
+    overlaps: list[bool] = []
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        before = scene.opened[: scene.opened.index(connection)]
+        overlaps.extend(not earlier.closed for earlier in before[-1:])
+        assert all(not earlier.tenure.retired.is_set() for earlier in before[-1:] if earlier.tenure)
+        return await lives_until_retired(connection, tenure)
+
+    scene = Scene()
+    await scene.run(serve, until=4, policy=ROTATING)
+    assert overlaps == [True] * 3
+    assert [connection.closed for connection in scene.opened] == [1] * 4
+
+
+async def test_a_wanted_successor_comes_and_the_old_one_goes() -> None:
+    """Whoever serves a connection may ask for its replacement, and serves on meanwhile."""
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        tenure.become_ready()
+        if connection is scene.opened[0]:
+            tenure.want_successor("serverShutdown")
+        await tenure.retired.wait()
+        return "succeeded"
+
+    scene = Scene()
+    await scene.run(serve, until=2)
+    assert len(scene.opened) == 2
+
+
+async def test_the_old_connection_stays_while_no_successor_can_be_had() -> None:
+    """Refused, and opened but never ready: neither costs the connection that works."""
+    old_lives: list[bool] = []
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        if connection is scene.opened[0]:
+            tenure.become_ready()
+            scene.refusals = [OSError("full"), OSError("full")]
+            tenure.want_successor("serverShutdown")
+            await tenure.retired.wait()
+            return "succeeded"
+        old_lives.append(not scene.opened[0].closed)
+        if len(scene.opened) < 4:
+            raise VenueUnreachable("no logon")
+        return await lives_until_retired(connection, tenure)
+
+    scene = Scene()
+    await scene.run(serve, until=4)
+    assert old_lives == [True] * 3
+    assert not scene.refusals
+
+
+async def test_a_successor_that_never_speaks_is_cut_off() -> None:
+    """It has its time to become ready; then another one is tried, the old one untouched."""
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        if connection is scene.opened[0]:
+            return await lives_until_retired(connection, tenure)
+        await connection.transport.aborted.wait()
+        return "cut off"
+
+    scene = Scene()
+    policy = ConnectionPolicy(
+        delay_min=NANOS_PER_MS,
+        delay_max=4 * NANOS_PER_MS,
+        rotate_after=5 * NANOS_PER_MS,
+        ready_within=20 * NANOS_PER_MS,
+    )
+    await scene.run(serve, until=3, policy=policy)
+    assert scene.opened[1].transport.aborted.is_set()
+    assert not scene.opened[0].transport.aborted.is_set()
+
+
+async def test_a_retired_connection_that_stays_is_cut_off() -> None:
+    """A reply that never comes does not keep the old connection for ever."""
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        tenure.become_ready()
+        await connection.transport.aborted.wait()
+        return "cut off"
+
+    scene = Scene()
+    policy = ConnectionPolicy(
+        delay_min=NANOS_PER_MS,
+        delay_max=4 * NANOS_PER_MS,
+        rotate_after=30 * NANOS_PER_MS,
+        drain_max=20 * NANOS_PER_MS,
+    )
+    await scene.run(serve, until=4, policy=policy)
+    assert scene.opened[0].transport.aborted.is_set()
 
 
 async def test_a_silent_connection_is_dropped() -> None:
     """A dead peer answers no closing handshake, so the watchdog aborts."""
-
-    async def until_aborted(connection: FakeConnection) -> str:
-        await connection.transport.aborted.wait()
-        return "aborted"
-
     scene = Scene(read=lambda: 0)
-    await run_until(scene, lambda c: asyncio.ensure_future(until_aborted(c)), served=2)
+    await scene.run(lives_until_cut_off, until=2)
     assert scene.opened[0].transport.aborted.is_set()
 
 
 async def test_a_connection_that_pings_is_left_alone() -> None:
     """As long as bytes come, nothing is dropped, however long nothing is said."""
 
-    async def until_aborted(connection: FakeConnection) -> str:
-        async with asyncio.timeout(4 * QUICK.silence_max / NANOS_PER_SECOND):
-            await connection.transport.aborted.wait()
-        return "aborted"
-
-    async def outlive_the_watchdog(connection: FakeConnection) -> str:
+    async def outlive_the_watchdog(connection: FakeConnection, tenure: Tenure) -> str:
+        tenure.become_ready()
         with pytest.raises(TimeoutError):
-            await until_aborted(connection)
+            async with asyncio.timeout(4 * QUICK.silence_max / NANOS_PER_SECOND):
+                await connection.transport.aborted.wait()
         return "lived"
 
     scene = Scene()
-    await run_until(scene, lambda c: asyncio.ensure_future(outlive_the_watchdog(c)), served=2)
+    await scene.run(outlive_the_watchdog, until=2)
     assert not scene.opened[0].transport.aborted.is_set()
+
+
+async def test_the_budget_is_waited_for() -> None:
+    """A spent share stops connecting, whatever the back-off would allow."""
+    scene = Scene()
+    async with scene.running(ends_at_once, budget=ConnectionBudget([0] * 4, 3)):
+        await scene.until(lambda: scene.served == 3)
+        with pytest.raises(TimeoutError):
+            await scene.until(lambda: scene.served > 3, within=0.05)
+
+
+async def test_a_banned_address_stays_away() -> None:
+    """The venue's Retry-After holds for every socket that shares the budget."""
+    scene = Scene()
+    budget = ample_budget()
+    scene.refusals = [InvalidStatus(Response(418, "", Headers({"Retry-After": "300"})))]
+    before = scene.clock.now()
+    async with scene.running(ends_at_once, budget=budget):
+        await scene.until(lambda: not scene.refusals)
+        with pytest.raises(TimeoutError):
+            await scene.until(lambda: scene.served > 0, within=0.05)
+    assert budget.next_at >= before + 300 * NANOS_PER_SECOND

@@ -12,7 +12,7 @@ from genesis.ipc.board import NO_STRATEGY, Counter, Gauge, ProcessState, StatusB
 from genesis.ipc.histogram import Stage
 from genesis.ipc.page import PAGE_BYTES, BoardPageReader, BoardPageWriter, strategy_token
 from genesis.ipc.tables import QuoteTable
-from genesis.limits import BOARD_PAGES_MAX
+from genesis.limits import BOARD_PAGES_MAX, CONNECTION_ATTEMPTS_KEPT
 
 NOW = 1_780_000_000_123_456_789
 
@@ -100,6 +100,23 @@ def test_a_successor_goes_on_counting(board: StatusBoard) -> None:
     assert page.gauges[Gauge.ORDERS_WORKING] == 0
     assert page.strategy_number == NO_STRATEGY
     assert page.histograms[Stage.CALLBACK].total == 1
+
+
+def test_a_successor_knows_what_was_tried(board: StatusBoard) -> None:
+    """The record of connection attempts outlives a process, and touches no other figure."""
+    words = board.writer(1, epoch=1).connection_attempts
+    for place in range(CONNECTION_ATTEMPTS_KEPT + 1):
+        words[place] = NOW + place
+
+    successor = board.writer(1, epoch=2)
+
+    assert successor.connection_attempts.tolist() == [
+        NOW + place for place in range(CONNECTION_ATTEMPTS_KEPT + 1)
+    ]
+    page = board.reader(1).read()
+    assert page is not None
+    assert not any(page.counters.values())
+    assert not any(histogram.total for histogram in page.histograms.values())
 
 
 def test_a_state_that_is_none_reads_as_absent() -> None:

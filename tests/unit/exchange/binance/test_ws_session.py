@@ -1,7 +1,6 @@
 """Requests on one connection: matched by number, given up one by one, never two fates."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Final, cast
 
 import pytest
@@ -50,11 +49,13 @@ class Scene:
         self.wire = Wire()
         self.events: list[ExecutionReport | BalanceUpdate | TransferReported] = []
         self.unreadable: list[str] = []
+        self.successors_wanted: list[str] = []
         self.counters = SessionCounters()
         self.session = WsSession(
             cast("RequestConnection", self.wire),
             on_event=self.events.append,
             on_unreadable_event=self.unreadable.append,
+            on_successor_wanted=self.successors_wanted.append,
             clock=EngineClock.start(),
             log=quiet_log(),
             counters=self.counters,
@@ -94,7 +95,7 @@ async def test_a_lost_reply_costs_its_own_request_only() -> None:
     lost, other = scene.ask(1, SHORT), scene.ask(2)
     async with asyncio.timeout(DEADLINE_S):
         assert await lost == Lost("no reply within 5 ms")
-    assert scene.session.replacement is None
+    assert not scene.successors_wanted
     assert not other.done()
     scene.session.receive(success(2, {}))
     assert reply_number(other) == 2
@@ -169,7 +170,7 @@ async def test_garbage_is_counted_and_left(message: bytes) -> None:
     scene.session.receive(message)
     assert scene.counters.unreadable_messages == 1
     assert not future.done()
-    assert scene.session.replacement is None
+    assert not scene.successors_wanted
 
 
 async def test_an_unreadable_event_is_reported() -> None:
@@ -189,26 +190,47 @@ async def test_an_event_without_news_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "takes_requests", "brings_events"),
     [
-        pytest.param(user_event({"e": "serverShutdown", "E": 1}), id="shutdown"),
-        pytest.param(user_event({"e": "eventStreamTerminated", "E": 1}), id="stream ended"),
-        pytest.param(failure(None, -2015, "Invalid API-key.", status=401), id="key revoked"),
+        pytest.param(user_event({"e": "serverShutdown", "E": 1}), True, True, id="shutdown"),
+        pytest.param(
+            user_event({"e": "eventStreamTerminated", "E": 1}), True, False, id="stream ended"
+        ),
+        pytest.param(
+            failure(None, -2015, "Invalid API-key.", status=401), False, False, id="key revoked"
+        ),
     ],
 )
-async def test_a_notice_asks_for_a_new_connection(message: bytes) -> None:
-    """Nothing new is written; what is in flight may still be answered."""
+async def test_a_notice_asks_for_a_successor(
+    message: bytes,
+    takes_requests: bool,  # noqa: FBT001, a case of the table
+    brings_events: bool,  # noqa: FBT001
+) -> None:
+    """Once; what is in flight may still be answered, and what still works is used meanwhile."""
     scene = Scene()
+    scene.session.brings_events = True
     future = scene.ask(1)
     scene.session.receive(message)
     scene.session.receive(message)
-    assert scene.session.replacement is not None
-    assert isinstance(scene.ask(2).result(), Unwritten)
+    assert len(scene.successors_wanted) == 1
+    assert scene.session.takes_requests is takes_requests
+    assert scene.session.brings_events is brings_events
+    assert isinstance(scene.ask(2), asyncio.Future)
+    assert len(scene.wire.written) == 1 + takes_requests
+    scene.session.receive(success(1, {}))
+    assert reply_number(future) == 1
+
+
+async def test_draining_waits_for_every_reply() -> None:
+    """A succeeded connection is closed when nothing is in flight on it any more."""
+    scene = Scene()
+    scene.ask(1)
     draining = asyncio.create_task(scene.session.drain())
+    await asyncio.sleep(0)
+    assert not draining.done()
     scene.session.receive(success(1, {}))
     async with asyncio.timeout(DEADLINE_S):
         await draining
-    assert reply_number(future) == 1
 
 
 async def test_an_error_that_names_no_request_is_left() -> None:
@@ -218,33 +240,23 @@ async def test_an_error_that_names_no_request_is_left() -> None:
     scene.session.receive(failure(None, -1135, "Invalid JSON Request"))
     scene.session.receive(b'{"id":null,"status":200,"result":{}}')
     assert not future.done()
-    assert scene.session.replacement is None
+    assert not scene.successors_wanted
 
 
-@pytest.mark.parametrize(
-    "provoke",
-    [
-        pytest.param(
-            lambda scene: scene.session.receive(
-                failure(1, -1021, "Timestamp for this request is outside of the recvWindow.")
-            ),
-            id="timestamp refused",
-        ),
-        pytest.param(lambda scene: scene.session.abandon("cut"), id="replacement due"),
-    ],
-)
-async def test_attention_ends_early(provoke: Callable[[Scene], None]) -> None:
-    """A clock in doubt or a dead connection does not wait for the next regular look."""
+async def test_a_refused_timestamp_casts_doubt_on_the_clock() -> None:
+    """It does not wait for the next regular look."""
     scene = Scene()
     scene.ask(1)
-    waiting = asyncio.create_task(scene.session.attention(LONG))
+    waiting = asyncio.create_task(scene.session.clock_doubted(LONG))
     await asyncio.sleep(0)
-    provoke(scene)
+    scene.session.receive(
+        failure(1, -1021, "Timestamp for this request is outside of the recvWindow.")
+    )
     async with asyncio.timeout(DEADLINE_S):
         await waiting
 
 
-async def test_attention_comes_by_itself_in_the_end() -> None:
-    """The clock is looked at now and then without a cause."""
+async def test_the_clock_is_looked_at_now_and_then() -> None:
+    """Without a cause too: clocks drift."""
     async with asyncio.timeout(DEADLINE_S):
-        await Scene().session.attention(SHORT)
+        await Scene().session.clock_doubted(SHORT)

@@ -118,7 +118,7 @@ class Adoption:
         wrong until the order is adopted, and somebody should know why it was missing.
         """
         client_order_id = report.client_order_id
-        name = self._own_name(client_order_id)
+        name = self._own_name(report)
         if name is None:
             return self._meet_foreign(report)
         if self._ledger.has_held(name):
@@ -172,12 +172,14 @@ class Adoption:
         missing: dict[OrderIdParts, ExecutionReport] = {}
         effects: list[Effect] = []
         for report in orders:
-            name = self._own_name(report.client_order_id)
+            if self._ledger.order_of(report) is not None:
+                continue
+            name = self._own_name(report)
             if name is None:
                 effects += self._meet_foreign(report)
             elif not self._ledger.has_held(name):
                 missing[name] = report
-            elif self._ledger.find_order(report.client_order_id) is None:
+            else:
                 self._note_needless(report)  # settled so long ago that it is forgotten
         for name in sorted(missing, key=_place):
             effects += self._take_in(name, missing[name], now)
@@ -198,8 +200,11 @@ class Adoption:
         since = max(0, since - slack)
         self._since[symbol] = min(since, self._since.get(symbol, since))
 
-    def _own_name(self, client_order_id: str) -> OrderIdParts | None:
-        name = decode_order_id(client_order_id)
+    def _own_name(self, report: ExecutionReport) -> OrderIdParts | None:
+        """Return the name of an order of ours; one that has taken another's id is not ours."""
+        if self._ledger.find_order(report.client_order_id) is not None:
+            return None
+        name = decode_order_id(report.client_order_id)
         return name if name is not None and name.account == self._rules.account_tag else None
 
     def _meet_foreign(self, report: ExecutionReport) -> list[Effect]:

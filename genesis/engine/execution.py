@@ -423,7 +423,7 @@ class ExecutionCore:
             return effects
         effects += self._adoption.adopt(view.orders, asked.orders_from, now)
         for report in view.orders:
-            order = self.ledger.find_order(report.client_order_id)
+            order = self.ledger.order_of(report)
             if order is not None:
                 effects += self._flow.on_execution_report(report, now)
                 effects += self._flow.take_up(order, now)

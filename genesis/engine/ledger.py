@@ -9,7 +9,13 @@ from typing import Final
 import msgspec
 
 from genesis.domain.order_ids import OrderIdParts
-from genesis.domain.orders import TERMINAL_STATES, OrderIntent, OrderState, Side
+from genesis.domain.orders import (
+    TERMINAL_STATES,
+    ExecutionReport,
+    OrderIntent,
+    OrderState,
+    Side,
+)
 from genesis.domain.positions import BalanceFold, Position
 from genesis.engine.entries import (
     BalanceOpened,
@@ -223,6 +229,24 @@ class Ledger:
         """Return one of our orders by the venue's own number for it."""
         return self._by_venue_id.get((symbol, venue_order_id))
 
+    def order_of(self, report: ExecutionReport) -> Order | None:
+        """Return our order that a report is about, or None if it is about nobody's or another's.
+
+        Once the venue's number is known, that is the name (`binance-spot.md` section 12.4): a
+        client order id is free again when its order has ended, and a list may show another one for
+        an order that was canceled or amended.
+        """
+        order = self.find_by_venue_id(report.symbol, report.venue_order_id)
+        if order is not None:
+            return order
+        order = self.find_order(report.client_order_id)
+        is_ours = (
+            order is not None
+            and order.intent.symbol == report.symbol
+            and order.venue_order_id in {0, report.venue_order_id}
+        )
+        return order if is_ours else None
+
     def position(self, strategy_id: str, symbol: str) -> Position:
         """Return a strategy's position in one instrument; flat if it never traded it."""
         return self.state.positions.get(strategy_id, {}).get(symbol) or Position()
@@ -327,7 +351,8 @@ class Ledger:
         held = state.positions.setdefault(order.intent.strategy_id, {})
         held.setdefault(fill.symbol, Position()).apply(fill, order)
         self._balances().apply_fill(fill, order)
-        state.fees[fill.fee_asset] = state.fees.get(fill.fee_asset, 0) + fill.fee
+        if fill.fee:
+            state.fees[fill.fee_asset] = state.fees.get(fill.fee_asset, 0) + fill.fee
         state.last_trade_ids[fill.symbol] = max(
             state.last_trade_ids.get(fill.symbol, 0), fill.trade_id
         )

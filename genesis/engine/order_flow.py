@@ -191,16 +191,17 @@ class OrderFlow:
         return []
 
     def on_execution_report(self, report: ExecutionReport, now: Nanos) -> list[Effect]:
-        """Fold in what the venue says of an order; reports may repeat and come in any order."""
-        order = self._ledger.find_order(report.client_order_id)
+        """Fold in what the venue says of an order; reports may repeat and come in any order.
+
+        Replies, events and lists of the same order add up to one state, whichever comes first
+        (`binance-spot.md` section 12.4): fills count by their ids, the rest only moves forward.
+        """
+        order = self._ledger.order_of(report)
         if order is None:
             return self._meet_stranger(report, now)
         if order.state is OrderState.NOT_EXECUTED and report.state is not OrderState.REJECTED:
             return self._resurrect(order, report, now)
-        effects: list[Effect] = []
-        if report.fill is not None:
-            effects += self._books.book_fill(order, report.fill, now)
-        return effects + self._move(order, report, now)
+        return self._fold_in(order, report, now)
 
     def on_query_outcome(
         self,
@@ -305,8 +306,21 @@ class OrderFlow:
         self._timers.set(now + _FILLS_GRACE, TimerKind.COMPLETE_FILLS, client_order_id)
         return FetchTrades(order.intent.symbol, order.venue_order_id)
 
+    def _fold_in(self, order: Order, report: ExecutionReport, now: Nanos) -> list[Effect]:
+        effects: list[Effect] = []
+        if report.fill is not None:
+            own_name = order.intent.client_order_id
+            fill = msgspec.structs.replace(report.fill, client_order_id=own_name)
+            effects += self._books.book_fill(order, fill, now)
+        return effects + self._move(order, report, now)
+
     def _move(self, order: Order, report: ExecutionReport, now: Nanos) -> list[Effect]:
-        """Move an order to the reported state, if that is forward; reports race and repeat."""
+        """Move an order to the reported state, if that is forward; reports race and repeat.
+
+        One that knows of less filled than we do is of the past, whatever state it tells.
+        """
+        if report.filled_quantity < order.filled_quantity:
+            return []
         state = report.state
         grows = report.filled_quantity > order.filled_quantity
         pending = order.state is OrderState.PENDING_CANCEL
@@ -400,9 +414,7 @@ class OrderFlow:
                 "order_resurrected", {"client_order_id": report.client_order_id}, severity="error"
             ),
         ]
-        if report.fill is not None:
-            effects += self._books.book_fill(order, report.fill, now)
-        return effects + self._move(order, report, now)
+        return effects + self._fold_in(order, report, now)
 
 
 def _rests(intent: OrderIntent) -> bool:

@@ -135,6 +135,7 @@ CASES: dict[str, tuple[OrderIntent, Instrument, dict[str, object], str, str]] = 
         "percent_price",
         "PERCENT_PRICE_BY_SIDE",
     ),
+    "bid at the bottom of the band": (limit(54_000 * SCALE), NARROW, {}, "", ""),
     "bid below the band": (
         limit(54_000 * SCALE - TICK),
         NARROW,

@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from genesis import limits
+from genesis.config_exchange import CanarySettings, CredentialSettings, ExchangeSettings
 from genesis.config_fields import (
     AbsolutePath,
     FeeRate,
@@ -345,26 +346,6 @@ class LogSettings(Section):
     kept_files: int = Field(4, ge=1, le=100, description="Rotated files that are kept.")
 
 
-class ExchangeSettings(Section):
-    """How the venue is reached."""
-
-    ca_file: AbsolutePath | None = Field(
-        None,
-        description="PEM file of certificate authorities to believe beside the system's own: a "
-        "company's, or a test's.",
-    )
-
-
-class CredentialSettings(Section):
-    """Where the trading key is. The key itself is never a setting."""
-
-    key_file: AbsolutePath | None = Field(
-        None,
-        description="TOML with `api_key` and `private_key` (Ed25519, PEM); mode 0600, ours. "
-        "Default: the simulated venue's own key, made in `state_dir`.",
-    )
-
-
 class Settings(Section):
     """The whole configuration of one engine."""
 
@@ -389,6 +370,7 @@ class Settings(Section):
     logs: LogSettings = LogSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     credentials: CredentialSettings = CredentialSettings()
+    canary: CanarySettings = CanarySettings()
 
     @model_validator(mode="after")
     def _shards_hold_something(self) -> Self:

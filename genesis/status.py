@@ -34,13 +34,27 @@ class ProcessSummary(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: float
 
 
+class CanarySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a canary is: `testing`, `capped`, `failed` or `passed`; what it still asks for.
+
+    Entries may be worth `max_notional` (of the quote asset), until `remaining_s` more are confirmed
+    by comparisons with the venue. Of `untested` symbols no order was tried yet.
+    """
+
+    phase: str
+    max_notional: str
+    remaining_s: int
+    untested: int
+
+
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The engine at one moment.
 
     Counts are since the start of this run. `dropped` counts bad frames by reason, `refusals`
     refused signals by rule, `gaps` the market events that readers or streams missed. `ledger_equal`
     is None until our balances have been compared with the venue's. `suspended` are symbols on which
-    the venue takes no new orders, each with the venue's word for it.
+    the venue takes no new orders, each with the venue's word for it. `halt_reason` says why no
+    position may be opened, and is empty while one may.
     """
 
     state: EngineState
@@ -69,6 +83,8 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     fees: str = "0"
     ledger_equal: bool | None = None
     suspended: dict[str, str] = {}
+    halt_reason: str = ""
+    canary: CanarySummary | None = None
     restarts: int = 0
     problems: tuple[str, ...] = ()
     processes: tuple[ProcessSummary, ...] = ()

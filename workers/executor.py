@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from genesis import __version__
 from genesis.credentials import load_credentials
 from genesis.domain.order_ids import account_tag
 from genesis.domain.orders import OrderReport, Signal
@@ -20,7 +21,7 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
-from genesis.engine.rules import order_rules, risk_limits, sizing_rules
+from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.errors import ConfigError
@@ -140,6 +141,7 @@ class _Executor:
             capital=fixed_from_decimal(settings.capital_quote),
             ledger=ledger,
             epoch=spec.epoch,
+            canary_rules=canary_rules(settings, __version__),
         )
         self._engine = TradingEngine(
             core=self._core,

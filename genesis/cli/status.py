@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from genesis.status import StatusDocument
+from genesis.status import CanarySummary, StatusDocument
 
 _CENT: Final = Decimal("0.01")
 
@@ -37,12 +37,17 @@ def _render_equity(status: StatusDocument) -> str:
 
 def render_health(status: StatusDocument) -> str:
     """Return what to say of the engine's health: its first problem, or that there is none."""
+    if status.halt_reason:
+        return "HALTED"
     if status.ledger_equal is False:
         return "LEDGER DIFFERS"
     if status.problems:
         more = f" (+{len(status.problems) - 1})" if len(status.problems) > 1 else ""
         return f"{status.problems[0]}{more}"
-    return "healthy" if status.state == "running" else status.state
+    if status.state != "running":
+        return status.state
+    is_canary = status.canary is not None and status.canary.phase in _CANARY_UNDER_WAY
+    return "healthy (canary)" if is_canary else "healthy"
 
 
 def render_status_page(status: StatusDocument) -> str:
@@ -68,6 +73,10 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
         f"fees {_money(Decimal(status.fees))}"
     )
     yield f"ledger      {_LEDGER[status.ledger_equal]}"
+    if status.halt_reason:
+        yield f"halted      {status.halt_reason}"
+    if status.canary is not None:
+        yield f"canary      {_canary(status.canary)}"
     yield f"market      {status.messages} messages, {status.gaps} gaps, {status.torn} torn records"
     yield f"dropped     {_counts(status.dropped)}"
     yield f"refused     {_counts(status.refusals)}"
@@ -78,6 +87,20 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
         yield f"problem     {problem}"
     yield from _process_lines(status)
     yield from _latency_lines(status)
+
+
+_CANARY_UNDER_WAY: Final = ("testing", "capped")
+
+
+def _canary(canary: CanarySummary) -> str:
+    """Say how far it is, what it allows and what it still asks for."""
+    if canary.phase not in _CANARY_UNDER_WAY:
+        return canary.phase
+    to_try = f", {canary.untested} symbols still to be tried" if canary.untested else ""
+    return (
+        f"{canary.phase}{to_try}, entries up to {_money(Decimal(canary.max_notional))}, "
+        f"{_duration(canary.remaining_s)} still to be confirmed"
+    )
 
 
 _LEDGER: Final = {

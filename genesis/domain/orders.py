@@ -172,6 +172,7 @@ class RefusalRule(enum.StrEnum):
     EXCHANGE_MAX_NUM_ORDERS = "exchange_max_num_orders"
     RATE_LIMIT = "rate_limit"
     CIRCUIT_BREAKER = "circuit_breaker"
+    CANARY = "canary"
 
     @property
     def code(self) -> int:

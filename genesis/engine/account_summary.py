@@ -1,5 +1,6 @@
 """The account as the executor shows it to its parent: once a second, and once more at its end."""
 
+from genesis.engine.canary import Canary
 from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.execution import ExecutionCore
 from genesis.limits import (
@@ -7,7 +8,8 @@ from genesis.limits import (
     ACCOUNT_POSITIONS_MAX,
     ACCOUNT_SUSPENDED_MAX,
 )
-from genesis.units import Amount, text_from_fixed
+from genesis.status import CanarySummary
+from genesis.units import NANOS_PER_SECOND, Amount, text_from_fixed
 
 
 def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
@@ -52,6 +54,20 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
             instrument.symbol: instrument.status
             for instrument in core.listing.suspended[:ACCOUNT_SUSPENDED_MAX]
         },
+        halt_reason=state.halt_reason,
+        canary=_summarize_canary(core.canary),
+    )
+
+
+def _summarize_canary(canary: Canary) -> CanarySummary | None:
+    phase = canary.phase
+    if phase is None:
+        return None
+    return CanarySummary(
+        phase=phase,
+        max_notional=text_from_fixed(canary.max_notional),
+        remaining_s=-(-canary.remaining // NANOS_PER_SECOND),
+        untested=len(canary.untested) if canary.is_under_way else 0,
     )
 
 

@@ -17,6 +17,7 @@ from genesis.limits import (
     CONTROL_MESSAGE_BYTES_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
 )
+from genesis.status import CanarySummary
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
@@ -78,7 +79,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     store's account; `refusals` counts by rule. `ledger_equal` is None until the first comparison
     of our balances with the venue's, and `ledger_differences` names each asset that differed in
     the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols
-    that take no new orders, each with its status.
+    that take no new orders, each with its status. `halt_reason` is why no position may be opened,
+    empty if one may.
     """
 
     equity: str
@@ -94,6 +96,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     ledger_equal: bool | None = None
     ledger_differences: tuple[str, ...] = ()
     suspended: dict[str, str] = {}
+    halt_reason: str = ""
+    canary: CanarySummary | None = None
 
     def __post_init__(self) -> None:
         assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"

@@ -89,6 +89,12 @@ class FetchInstruments(msgspec.Struct, frozen=True):
     symbols: tuple[str, ...]
 
 
+class TryOrder(msgspec.Struct, frozen=True):
+    """Ask the venue whether it would take an order, which is not placed and not journaled."""
+
+    order: ApprovedOrder
+
+
 class Tell(msgspec.Struct, frozen=True):
     """Publish a report to the strategy's worker."""
 
@@ -111,6 +117,7 @@ Effect: TypeAlias = (
     | FetchTrades
     | Reconcile
     | FetchInstruments
+    | TryOrder
     | Tell
     | Announce
 )

@@ -29,10 +29,12 @@ from genesis.engine.effects import (
     Reconcile,
     SubmitOrder,
     Tell,
+    TryOrder,
 )
 from genesis.engine.entries import Entry
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import encode_state
+from genesis.engine.risk_engine import ApprovedOrder
 from genesis.engine.state_machine import EngineState, requires_state
 from genesis.engine.venue_questions import Sighting, fetch_view, look_up_order
 from genesis.exchange.gateway import (
@@ -295,6 +297,8 @@ class TradingEngine:
                 self._spawn(self._reconcile(effect))
             case FetchInstruments():
                 self._spawn(self._fetch_instruments(effect))
+            case TryOrder(order=order):
+                self._spawn(self._try(order))
             case Commit() | SubmitOrder():
                 pass  # both are done with the group
 
@@ -369,6 +373,11 @@ class TradingEngine:
     async def _fetch_instruments(self, effect: FetchInstruments) -> None:
         listing = await self._gateway.instruments(effect.symbols)
         self._enact(self.core.on_listing(effect, listing, self._clock.now()))
+
+    async def _try(self, order: ApprovedOrder) -> None:
+        outcome = await self._gateway.test_order(order)
+        symbol, now = order.intent.symbol, self._clock.now()
+        self._enact(self.core.canary.on_order_test(symbol, outcome, now))
 
     async def _reconcile(self, effect: Reconcile) -> None:
         """Fetch the venue's view; if one part is not answered, all is asked for again later."""

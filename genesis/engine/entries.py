@@ -138,7 +138,34 @@ class TradingHalted(msgspec.Struct, frozen=True, tag="halted"):
 
 
 class TradingResumed(msgspec.Struct, frozen=True, tag="resumed"):
-    """A person lifted every halt."""
+    """A person lifted every halt. A canary that has not passed begins anew."""
+
+    at: Nanos
+
+
+class CanaryBegun(msgspec.Struct, frozen=True, tag="canary_begun"):
+    """A program (a version of Genesis) began its canary on this account, from nothing."""
+
+    program: str
+    at: Nanos
+
+
+class OrderTested(msgspec.Struct, frozen=True, tag="tested"):
+    """The venue would take an order of this symbol: it was asked, and none was placed."""
+
+    symbol: str
+    at: Nanos
+
+
+class CanaryServed(msgspec.Struct, frozen=True, tag="canary_served"):
+    """So much of the canary's time, in all, is confirmed by comparisons with the venue."""
+
+    served: Nanos
+    at: Nanos
+
+
+class CanaryPassed(msgspec.Struct, frozen=True, tag="canary_passed"):
+    """The canary's time is over, and not once were the books unequal."""
 
     at: Nanos
 
@@ -162,6 +189,10 @@ Entry: TypeAlias = (
     | EquityMarked
     | TradingHalted
     | TradingResumed
+    | CanaryBegun
+    | OrderTested
+    | CanaryServed
+    | CanaryPassed
     | StoppedCleanly
 )
 
@@ -174,6 +205,8 @@ MILESTONES: Final = (
     TransferBooked,
     TradingHalted,
     TradingResumed,
+    CanaryBegun,
+    CanaryPassed,
     StoppedCleanly,
 )
 """Entries that the venue could not give back, or that people count on. All of them are rare.

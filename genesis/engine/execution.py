@@ -19,6 +19,7 @@ from genesis.domain.orders import (
 )
 from genesis.engine.adoption import Adoption
 from genesis.engine.bookkeeping import Bookkeeper
+from genesis.engine.canary import Canary, CanaryRules
 from genesis.engine.effects import Announce, Effect, FetchInstruments, Reconcile
 from genesis.engine.entries import (
     BalanceOpened,
@@ -60,6 +61,7 @@ from genesis.exchange.gateway import (
     SubmitOutcome,
 )
 from genesis.limits import (
+    BALANCE_DIFFERENCE_AGE,
     EQUITY_MARK_PERIOD,
     RECONCILE_CONFIRM,
     RECONCILE_PERIOD,
@@ -82,6 +84,7 @@ class ExecutionCore:
         capital: Amount,
         ledger: Ledger,
         epoch: int,
+        canary_rules: CanaryRules | None = None,
     ) -> None:
         self.state = EngineState.RECOVERING
         self.ledger = ledger
@@ -127,6 +130,20 @@ class ExecutionCore:
             approve=self._approve,
             meet_stranger=self._adoption.meet,
         )
+        self.canary = self._make_canary(canary_rules)
+
+    def _make_canary(self, rules: CanaryRules | None) -> Canary:
+        return Canary(
+            rules,
+            ledger=self.ledger,
+            catalogue=self._catalogue,
+            books=self._books,
+            timers=self._timers,
+            account_tag=self._account_tag,
+            approve=lambda intent, cap, now: self._judge.approve(intent, self.state, cap, now),
+            quote_of=self._judge.quote_of,
+            halt=self.halt,
+        )
 
     @property
     def next_deadline(self) -> Nanos | None:
@@ -164,6 +181,7 @@ class ExecutionCore:
         self._adoption.begin()
         return [
             started,
+            *self.canary.begin(now),
             *self._flow.recover(now),
             self._reconcile(now),
             *self.listing.begin(now),
@@ -194,6 +212,7 @@ class ExecutionCore:
             strategy_id=spec.strategy_id,
             client_order_id=self._order_id(name),
             state=self.state,
+            canary=self.canary.cap_of(self._catalogue[signal.instrument_id].symbol),
             now=now,
         )
         if isinstance(verdict, Refusal):
@@ -291,6 +310,8 @@ class ExecutionCore:
         effects += self._compare_balances(view, asked, now)
         if self.state is EngineState.RECOVERING:
             effects += self._begin_trading(now)
+        if self.ledger_equal and self.state is EngineState.RUNNING:
+            effects += self.canary.confirm(now)
         return self._revalued(effects)
 
     def on_venue_silent(self, now: Nanos) -> list[Effect]:
@@ -328,6 +349,8 @@ class ExecutionCore:
                 effects += self.listing.ask(now)
             else:
                 effects += self._flow.on_timer(kind, key, venue_ms=venue_ms, now=now)
+        if self.state is EngineState.RUNNING:
+            effects += self.canary.on_time(now)
         return effects
 
     def tell_positions(self, now: Nanos) -> list[Effect]:
@@ -345,6 +368,7 @@ class ExecutionCore:
 
     def halt(self, reason: str, now: Nanos) -> list[Effect]:
         """Stop all entries until a person resumes; durable."""
+        self.canary.pause()
         if self.state in {EngineState.RUNNING, EngineState.REDUCING}:
             self.state = next_engine_state(self.state, EngineState.HALTED)
         return [
@@ -448,6 +472,7 @@ class ExecutionCore:
             view.balances,
             is_settled=not has_moved and is_settled(self.ledger, view.open_orders),
             now=now,
+            patience=RECONCILE_CONFIRM if self.canary.is_under_way else BALANCE_DIFFERENCE_AGE,
         )
         self._timers.set(now + self._watch.next_reading, TimerKind.RECONCILE, "")
         if not is_believed or self.ledger.state.halt_reason:
@@ -460,7 +485,7 @@ class ExecutionCore:
         )
 
     def _approve(self, intent: OrderIntent, now: Nanos) -> ApprovedOrder | Refusal:
-        return self._judge.approve(intent, self.state, now)
+        return self._judge.approve(intent, self.state, self.canary.cap_of(intent.symbol), now)
 
     def _refuse(self, signal: Signal, name: SignalId, refusal: Refusal, now: Nanos) -> list[Effect]:
         symbol = self._catalogue[signal.instrument_id].symbol

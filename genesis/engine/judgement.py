@@ -3,12 +3,14 @@
 from collections import deque
 from collections.abc import Mapping
 
+import msgspec
+
 from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import OrderIntent, Refusal, Side, Signal
 from genesis.engine.ledger import Ledger
-from genesis.engine.risk_engine import ApprovedOrder, RiskFacts, RiskLimits, judge
+from genesis.engine.risk_engine import ApprovedOrder, CanaryCap, RiskFacts, RiskLimits, judge
 from genesis.engine.signal_pipeline import SignalContext, SizingRules, make_intent
 from genesis.engine.state_machine import EngineState
 from genesis.engine.valuation import Valuation
@@ -49,6 +51,7 @@ class Judge:
         strategy_id: str,
         client_order_id: str,
         state: EngineState,
+        canary: CanaryCap | None,
         now: Nanos,
     ) -> ApprovedOrder | Refusal:
         """Make an intent of a signal and judge it; an approved one counts as an order from now."""
@@ -56,14 +59,22 @@ class Judge:
         if quote is not None:
             self._quotes[signal.instrument_id] = quote
         context = self._signal_context(signal, strategy_id, instrument, quote, now)
+        if canary is not None:
+            context = msgspec.structs.replace(context, entry_max=canary.notional)
         intent = make_intent(signal, context, self._sizing, client_order_id, now)
-        verdict = intent if isinstance(intent, Refusal) else self.approve(intent, state, now)
+        verdict = (
+            intent if isinstance(intent, Refusal) else self.approve(intent, state, canary, now)
+        )
         if isinstance(verdict, ApprovedOrder):
             self._order_times.append(now)
         return verdict
 
+    def quote_of(self, instrument_id: int) -> Quote | None:
+        """Return the latest quote that was learned of an instrument."""
+        return self._quotes.get(instrument_id)
+
     def approve(
-        self, intent: OrderIntent, state: EngineState, now: Nanos
+        self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
     ) -> ApprovedOrder | Refusal:
         """Hear the risk engine on an intent."""
         ledger, valuation = self._ledger, self._valuation
@@ -89,6 +100,7 @@ class Judge:
             ),
             orders_in_last_second=_in_last_second(self._order_times, now),
             filters=self._filter_facts(intent, held - exit_),
+            canary=canary,
         )
         return judge(intent, facts, self._limits, now)
 

@@ -19,6 +19,9 @@ from genesis.domain.orders import (
 from genesis.domain.positions import BalanceFold, Position
 from genesis.engine.entries import (
     BalanceOpened,
+    CanaryBegun,
+    CanaryPassed,
+    CanaryServed,
     EntriesCompleted,
     EntriesMissed,
     Entry,
@@ -27,6 +30,7 @@ from genesis.engine.entries import (
     FillBooked,
     OrderMoved,
     OrderPrepared,
+    OrderTested,
     SignalId,
     SignalRefused,
     StoppedCleanly,
@@ -38,7 +42,7 @@ from genesis.engine.entries import (
 from genesis.limits import SETTLED_ORDERS_KEPT, TRANSFERS_KEPT
 from genesis.units import Amount, Nanos, Quantity, notional
 
-FOLD_VERSION: Final = 1
+FOLD_VERSION: Final = 2
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -98,6 +102,17 @@ class Order(msgspec.Struct, kw_only=True):
         return self.state is OrderState.OUTCOME_UNKNOWN
 
 
+class CanaryRecord(msgspec.Struct, kw_only=True):
+    """How far a program's canary is: the symbols tried, the time confirmed, what was before it."""
+
+    program: str = ""
+    tested: dict[str, None] = msgspec.field(default_factory=dict)
+    served: Nanos = 0
+    has_passed: bool = False
+    orders_before: int = 0
+    fills_before: int = 0
+
+
 class LedgerState(msgspec.Struct, kw_only=True):
     """Everything the fold holds, in a form that can be stored and read back whole.
 
@@ -131,6 +146,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     peak_equity: Amount = 0
     day: int = 0
     day_opening_equity: Amount = 0
+    canary: CanaryRecord | None = None
 
 
 def encode_state(state: LedgerState) -> bytes:
@@ -178,6 +194,8 @@ class Ledger:
                 self._apply_transfer(entry)
             case BalanceOpened(asset=asset, amount=amount):
                 self.state.opening_balances[asset] = amount
+            case CanaryBegun() | OrderTested() | CanaryServed() | CanaryPassed():
+                self._apply_to_canary(entry)
             case _:
                 self._apply_to_account(entry)
         self.state.written_at = entry.at
@@ -216,8 +234,36 @@ class Ledger:
             case TradingResumed():
                 state.halt_reason = ""
                 state.halted_strategies.clear()
+                self._restart_canary()
             case StoppedCleanly():
                 state.stopped_cleanly = True
+
+    def _apply_to_canary(
+        self, entry: CanaryBegun | OrderTested | CanaryServed | CanaryPassed
+    ) -> None:
+        state = self.state
+        if isinstance(entry, CanaryBegun):
+            state.canary = CanaryRecord(
+                program=entry.program,
+                orders_before=state.orders_prepared,
+                fills_before=state.fills_booked,
+            )
+            return
+        record = state.canary
+        assert record is not None, "a canary begins before it goes on"
+        match entry:
+            case OrderTested(symbol=symbol):
+                record.tested[symbol] = None
+            case CanaryServed(served=served):
+                record.served = served
+            case CanaryPassed():
+                record.has_passed = True
+
+    def _restart_canary(self) -> None:
+        record = self.state.canary
+        if record is not None and not record.has_passed:
+            record.tested.clear()
+            record.served = 0
 
     def find_order(self, client_order_id: str) -> Order | None:
         """Return one of our orders, live or recently settled."""

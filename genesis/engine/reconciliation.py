@@ -74,7 +74,7 @@ class TradeCursor:
 
 
 class BalanceWatch:
-    """Whether balances agree: a difference counts when it has stood for as long as lists may lag.
+    """Whether balances agree: a difference counts when it has stood for a while, since lists lag.
 
     `equal` is None while nothing can be said.
     """
@@ -86,8 +86,15 @@ class BalanceWatch:
         self.equal: bool | None = None
         self.differences: tuple[BalanceDifference, ...] = ()
 
-    def compare(self, balances: Mapping[str, Amount], *, is_settled: bool, now: Nanos) -> bool:
-        """Take one reading; return True if a difference is to be believed.
+    def compare(
+        self,
+        balances: Mapping[str, Amount],
+        *,
+        is_settled: bool,
+        now: Nanos,
+        patience: Nanos = BALANCE_DIFFERENCE_AGE,
+    ) -> bool:
+        """Take one reading; return True if a difference is to be believed: it stood for `patience`.
 
         A reading made while something was in flight proves nothing, unless it shows none.
         """
@@ -100,10 +107,11 @@ class BalanceWatch:
         if not is_settled:
             self.equal = None
             return False
-        if differences != self.differences:
+        # Balances move on while it stands; by how much the two sides differ does not.
+        if _gaps(differences) != _gaps(self.differences):
             self._since = now
         self.differences, self.equal = differences, False
-        return now - self._since >= BALANCE_DIFFERENCE_AGE
+        return now - self._since >= patience
 
     @property
     def next_reading(self) -> Nanos:
@@ -119,6 +127,10 @@ class BalanceWatch:
     def forget(self) -> None:
         """Begin anew: what differed has been accepted."""
         self.differences, self.equal = (), None
+
+
+def _gaps(differences: Iterable[BalanceDifference]) -> list[tuple[str, Amount]]:
+    return [(difference.asset, difference.venue - difference.ours) for difference in differences]
 
 
 def missing_fills(ledger: Ledger, trades: Iterable[Fill]) -> list[tuple[Order, Fill]]:

@@ -43,12 +43,20 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     drawdown_halt_bps: int
 
 
+class CanaryCap(msgspec.Struct, frozen=True):
+    """What a canary allows of one symbol: entries of this notional, once an order was tried."""
+
+    notional: Amount
+    is_tested: bool
+
+
 class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules look at, gathered for one intent.
 
     Amounts are in the quote asset. `held` is the strategy's own position in the instrument,
     `working_entry` the unfilled quantity of its entries there, `exposure` the marked value of all
-    positions and working entries, `available` the quote balance not reserved by working entries.
+    positions and working entries, `available` the quote balance not reserved by working entries,
+    `canary` what a canary allows while there is one.
     """
 
     state: EngineState
@@ -66,6 +74,7 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     open_orders_of_strategy: int
     orders_in_last_second: int
     filters: FilterFacts
+    canary: CanaryCap | None = None
 
 
 class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +178,19 @@ def _check_price_collar(case: _Case) -> Refusal | None:
     return None
 
 
+def _check_canary(case: _Case) -> Refusal | None:
+    """Refuse an entry that is large, or was never tried, while a canary is under way."""
+    cap = case.facts.canary
+    if cap is None:
+        return None
+    if not cap.is_tested:
+        return _refusal(RefusalRule.CANARY, "order.test passed", "not yet")
+    worth = entry_notional(case.intent)
+    return (
+        None if worth <= cap.notional else _amount_refusal(RefusalRule.CANARY, cap.notional, worth)
+    )
+
+
 def _check_order_notional(case: _Case) -> Refusal | None:
     worth = entry_notional(case.intent)
     if worth > case.limits.order_notional_max:
@@ -247,6 +269,7 @@ _POSSIBILITY: Final[tuple[_Rule, ...]] = (_check_state, _check_filters, _check_h
 _PRUDENCE: Final[tuple[_Rule, ...]] = (
     _check_data_age,
     _check_price_collar,
+    _check_canary,
     _check_order_notional,
     _check_position,
     _check_exposure,

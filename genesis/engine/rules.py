@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 from genesis.config import Settings
+from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_engine import BASIS_POINTS, RiskLimits
 from genesis.engine.signal_pipeline import SizingRules
-from genesis.units import NANOS_PER_MS, fixed_from_decimal
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
 
 
 def risk_limits(settings: Settings) -> RiskLimits:
@@ -45,6 +46,18 @@ def order_rules(settings: Settings, account_tag: str) -> OrderRules:
         fence_margin_ms=orders.fence_margin_ms,
         send_age_max=orders.send_age_max_ms * NANOS_PER_MS,
         is_synced=orders.durability == "full",
+    )
+
+
+def canary_rules(settings: Settings, program: str) -> CanaryRules | None:
+    """Return what the canary of this version demands, or None if there is to be none."""
+    canary = settings.canary
+    if not canary.enabled:
+        return None
+    return CanaryRules(
+        program=program,
+        max_notional=fixed_from_decimal(canary.max_notional),
+        duration=canary.duration_s * NANOS_PER_SECOND,
     )
 
 

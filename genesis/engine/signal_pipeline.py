@@ -40,7 +40,10 @@ class SizingRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about the signal's strategy and instrument when it is judged."""
+    """What is known about the signal's strategy and instrument when it is judged.
+
+    `entry_max` bounds what is sized here, while a canary is under way.
+    """
 
     strategy_id: str
     instrument: Instrument
@@ -51,6 +54,7 @@ class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
     working_exit: Quantity
     signals_in_last_second: int
     halt_reason: str
+    entry_max: Amount | None = None
 
 
 class _Case(NamedTuple):
@@ -233,5 +237,7 @@ def _size(case: _Case, price: int) -> Quantity:
     elif not wanted:
         share_bps = min(rules.position_bps, rules.allotment_bps // rules.strategy_count)
         budget = max(0, context.equity) * max(1, share_bps) // _BASIS_POINTS
+        if context.entry_max is not None:
+            budget = min(budget, context.entry_max)
         wanted = budget * SCALE // price
     return context.instrument.floor_quantity(wanted)

@@ -7,6 +7,7 @@ import structlog
 
 from genesis.clock import EngineClock
 from genesis.domain.orders import OrderReport, OrderState
+from genesis.engine.canary import CanaryRules
 from genesis.engine.engine import TradingEngine
 from genesis.engine.entries import Entry
 from genesis.engine.execution import ExecutionCore
@@ -72,7 +73,9 @@ class SlowDisk:
 class Bench:
     """An engine with everything outside it in the test's hands."""
 
-    def __init__(self, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger | None = None, canary_rules: CanaryRules | None = None
+    ) -> None:
         self.clock = HandClock()
         self.gateway = ScriptedGateway()
         self.disk = SlowDisk()
@@ -86,6 +89,7 @@ class Bench:
             capital=CAPITAL,
             ledger=ledger or Ledger(),
             epoch=1,
+            canary_rules=canary_rules,
         )
         self.counts = memoryview(bytearray(8 * BUCKETS * len(Stage))).cast("Q")
         self.engine = TradingEngine(

@@ -10,6 +10,7 @@ from genesis.domain.orders import (
     OrderState,
     ReportKind,
 )
+from genesis.engine.canary import CanaryRules
 from genesis.engine.effects import (
     Commit,
     Effect,
@@ -59,6 +60,7 @@ class Desk:
         instruments: Iterable[Instrument] | None = None,
         *,
         is_synced: bool = False,
+        canary: CanaryRules | None = None,
     ) -> None:
         ledger = Ledger()
         for entry in journal:
@@ -72,6 +74,7 @@ class Desk:
             capital=CAPITAL,
             ledger=ledger,
             epoch=epoch,
+            canary_rules=canary,
         )
         self.journal = list(journal)
         self.effects: list[Effect] = []

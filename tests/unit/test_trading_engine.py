@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from genesis.domain.orders import OrderState, OrderType, ReportKind
 from genesis.engine import venue_questions
-from genesis.engine.entries import OrderMoved, OrderPrepared
+from genesis.engine.canary import CanaryRules
+from genesis.engine.entries import OrderMoved, OrderPrepared, OrderTested
 from genesis.engine.ledger import decode_state
 from genesis.engine.state_machine import EngineState, IllegalMove
 from genesis.errors import StorageError
@@ -403,3 +404,20 @@ async def test_a_reading_that_hangs_is_put_again(
     bench.gateway.account = account  # type: ignore[method-assign]
     await bench.engine.compare()
     assert bench.core.ledger_equal is True
+
+
+async def test_orders_are_tried_at_the_venue_and_not_journaled() -> None:
+    """A canary's question leaves by the gateway; only its answer is written down."""
+    rules = CanaryRules(program="1.0", max_notional=CAPITAL // 1_000, duration=SECOND)
+    bench = Bench(canary_rules=rules)
+    await bench.engine.start("boot")
+    await bench.engine.recovered()
+    await bench.engine.process_market_data({0: quote(received_at=bench.clock.at)})
+    bench.engine.on_time()
+    await bench.settle()
+    assert [asked for asked in bench.gateway.asked if asked.startswith("test ")] == [
+        "test BTCUSDT G00-0-1-1-00"
+    ]
+    entries = [entry for group in bench.disk.groups for entry in group]
+    assert not any(isinstance(entry, OrderPrepared) for entry in entries)
+    assert [entry.symbol for entry in entries if isinstance(entry, OrderTested)] == ["BTCUSDT"]

@@ -1,6 +1,7 @@
 """How the engine's status reads."""
 
 import msgspec
+import pytest
 
 from genesis.cli.status import render_health, render_status_line, render_status_page
 from genesis.status import StatusDocument
@@ -34,6 +35,39 @@ def test_health_names_the_worst_first() -> None:
     assert render_health(changed(problems=["feed is silent"])) == "feed is silent"
     assert render_health(changed(problems=["a", "b", "c"])) == "a (+2)"
     assert render_health(changed(problems=["a"], ledger_equal=False)) == "LEDGER DIFFERS"
+    assert render_health(changed(halt_reason="by hand", ledger_equal=False)) == "HALTED"
+
+
+BINDS = "entries up to 20.00, 00:24:10 still to be confirmed"
+
+
+def canary(phase: str, untested: int = 0) -> dict[str, object]:
+    """Return how far a canary is."""
+    return {"phase": phase, "max_notional": "20.0", "remaining_s": 1450, "untested": untested}
+
+
+@pytest.mark.parametrize(
+    ("how_far", "says"),
+    [
+        (canary("testing", 2), f"testing, 2 symbols still to be tried, {BINDS}"),
+        (canary("capped"), f"capped, {BINDS}"),
+        (canary("passed"), "passed"),
+        (canary("failed"), "failed"),
+    ],
+    ids=["testing", "capped", "passed", "failed"],
+)
+def test_the_page_tells_how_far_a_canary_is(how_far: dict[str, object], says: str) -> None:
+    """Its phase, and while it binds what it allows and for how long."""
+    assert f"canary      {says}\n" in render_status_page(changed(canary=how_far))
+    is_under_way = "," in says
+    assert ("(canary)" in render_health(changed(canary=how_far))) == is_under_way
+
+
+def test_the_page_says_why_trading_is_halted() -> None:
+    """The reason is what an operator has to look into."""
+    page = render_status_page(changed(halt_reason="balances differ: USDT ours 2, venue 1"))
+
+    assert "halted      balances differ: USDT ours 2, venue 1\n" in page
 
 
 def test_the_page_names_what_was_dropped_and_refused() -> None:

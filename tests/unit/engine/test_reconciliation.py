@@ -49,6 +49,15 @@ def test_another_difference_begins_anew(desk: Desk) -> None:
     assert desk.state is EngineState.HALTED
 
 
+def test_a_difference_stands_while_trading_moves_both_sides(desk: Desk) -> None:
+    """An account that trades all day would otherwise never be found out."""
+    desk.view(MINUS_ONE)
+    desk.judge(quantity=LOT).answer(filled())
+    moved = {"USDT": desk.core.ledger.expected_balance("USDT") - 1, "BTC": LOT}
+    desk.view(moved, now=NOW + 10 * SECOND)
+    assert desk.state is EngineState.HALTED
+
+
 def test_a_difference_while_an_order_is_in_doubt_says_nothing(desk: Desk) -> None:
     """Its fills may well be what differs: it is resolved first."""
     desk.judge(quantity=LOT).answer(Unknown("timeout"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
 from genesis.engine.risk_engine import (
     ApprovedOrder,
+    CanaryCap,
     RiskFacts,
     RiskLimits,
     entry_notional,
@@ -114,6 +115,18 @@ CASES: dict[str, tuple[OrderIntent, dict[str, object], str]] = {
     "day's loss inside": (intent(), {"day_profit": -500 * SCALE + 1}, "approved"),
     "day's loss at the limit": (intent(), {"day_profit": -500 * SCALE}, "daily_loss"),
     "drawdown inside": (intent(), {"equity": 85_000 * SCALE + 1}, "approved"),
+    "canary, at its cap": (intent(), {"canary": CanaryCap(60 * SCALE, is_tested=True)}, "approved"),
+    "canary, above its cap": (
+        intent(),
+        {"canary": CanaryCap(60 * SCALE - 1, is_tested=True)},
+        "canary",
+    ),
+    "canary, not tried": (intent(), {"canary": CanaryCap(60 * SCALE, is_tested=False)}, "canary"),
+    "canary, an exit": (
+        intent(side=Side.SELL),
+        {"canary": CanaryCap(1, is_tested=False), "held": LOT},
+        "approved",
+    ),
     "drawdown at the limit": (intent(), {"equity": 85_000 * SCALE}, "drawdown"),
     "a filter of the venue": (intent(quantity=LOT + 1), {}, "lot_size"),
     "a sale before a filter of the venue": (

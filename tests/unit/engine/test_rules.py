@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from genesis.config import Settings
-from genesis.engine.rules import order_rules, risk_limits, sizing_rules
+from genesis.engine.canary import CanaryRules
+from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
 from genesis.units import SCALE
 
 
@@ -28,3 +29,12 @@ def test_a_small_account_has_a_sniper_s_limits() -> None:
     """The daily loss follows the tier."""
     settings = Settings(capital_quote=Decimal(700))
     assert risk_limits(settings).daily_loss_max == 25 * SCALE
+
+
+def test_a_canary_has_rules_where_one_is_wanted() -> None:
+    """Its cap is a scaled amount, its time in nanoseconds, its program the running version."""
+    assert canary_rules(Settings(), "1.0") is None
+    wanted = Settings.model_validate({"canary": {"enabled": True, "max_notional": "7.5"}})
+    assert canary_rules(wanted, "1.0") == CanaryRules(
+        program="1.0", max_notional=75 * SCALE // 10, duration=1_800_000_000_000
+    )

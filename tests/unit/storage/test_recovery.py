@@ -170,7 +170,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(path: Path) -> None:
 
 def test_the_fold_has_a_version() -> None:
     """Whoever changes what is stored of the state raises it, and this list with it."""
-    assert FOLD_VERSION == 1
+    assert FOLD_VERSION == 2
     assert LedgerState.__struct_fields__ == (
         "fold_version",
         "written_at",
@@ -197,5 +197,6 @@ def test_the_fold_has_a_version() -> None:
         "peak_equity",
         "day",
         "day_opening_equity",
+        "canary",
     )
     assert len(Order.__struct_fields__) == 17

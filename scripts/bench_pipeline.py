@@ -5,37 +5,28 @@ writes at its end, so they cover every process and every record of the run.
 
 The specification's budgets, at p99: a message 5 ms, a signal 10 ms, an order 50 ms, the cycle
 100 ms.
+
+With `--peer python-binance` the engine is timed from outside instead, tick to order as the venue
+sees it, in rounds with a bare client and with the machine's own fdatasync.
 """
 
-import subprocess
+import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from genesis.engine.engine_report import EngineReport
 from genesis.venue.listing import LISTINGS
-from scripts.bench_form import BenchForm, Samples
+from scripts.bench_form import ROUNDS, BenchForm, Samples
+from scripts.pipeline.comparison import PEER, Load, compare
+from scripts.pipeline.engine_run import run_to_report
+from scripts.pipeline.roster import brisk_roster
 
-_STOP_GRACE_SECONDS: Final = 60
-# Quick to warm up, so that a short run trades; each makes a round trip in about half a minute.
-_PACE: Final = {"cooldown_s": 15, "hold_max_s": 10}
-_BRISK: Final[dict[str, dict[str, float]]] = {
-    "ema_cross": {"sample_ms": 50, "fast_period": 2, "slow_period": 5, "margin_bps": 0},
-    "momentum_breakout": {
-        "sample_ms": 50,
-        "entry_period": 5,
-        "exit_period": 3,
-        "atr_period": 5,
-    },
-    "mean_reversion": {"sample_ms": 50, "band_period": 5, "band_width": 1, "rsi_period": 5},
-    "book_imbalance": {"smoothing": 3, "entry_imbalance": 0.2, "exit_imbalance": 0},
-}
 _TAPE_SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
 _MODEL_INSTRUMENTS: Final = 20
+_RATE: Final = 2_000
+_RATE_COMPARED: Final = 500
 _PERCENTILES: Final = ("p50_us", "p99_us", "p999_us")
 
 # stages whose p99, added up, is held against a budget (µs)
@@ -50,14 +41,23 @@ _BUDGETS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
 def main() -> int:
     """Run the rounds and hold the figures against the budgets."""
     form = BenchForm(__doc__ or "")
-    form.parser.set_defaults(rounds=1)
+    form.parser.set_defaults(rounds=None)
     form.parser.add_argument("--strategies", type=int, default=120)
     form.parser.add_argument("--workers", type=int, default=2)
-    form.parser.add_argument("--rate", type=int, default=2_000, help="messages a second (model)")
+    form.parser.add_argument("--rate", type=int, help="messages a second (model)")
     form.parser.add_argument("--seconds", type=int, default=20, help="of each round")
     form.parser.add_argument("--market", default="model", help="model, or replay:PATH")
     form.parser.add_argument("--durability", default="full", choices=("full", "venue"))
+    form.parser.add_argument("--peer", choices=(PEER,), help="compare with this client")
+    form.parser.add_argument("--directory", type=Path, help="of the journals that are compared")
     arguments = form.parse()
+    if arguments.rounds is None:
+        arguments.rounds = ROUNDS if arguments.peer else 1
+    if arguments.rate is None:
+        arguments.rate = _RATE_COMPARED if arguments.peer else _RATE
+    if arguments.peer is not None:
+        _compare(form, arguments)
+        return form.finish()
     reports = [
         run_engine_once(
             seconds=arguments.seconds,
@@ -76,27 +76,22 @@ def main() -> int:
     return form.finish()
 
 
+def _compare(form: BenchForm, arguments: argparse.Namespace) -> None:
+    if arguments.market != "model":
+        form.parser.error("--peer: the marked quotes are the model's, so leave out --market")
+    load = Load(
+        symbols=symbols_of(arguments.market),
+        strategies=arguments.strategies,
+        workers=arguments.workers,
+        seconds=arguments.seconds,
+        market=(f"market.rate={arguments.rate}", f"market.seed={arguments.seed}"),
+    )
+    compare(form, load, arguments.directory)
+
+
 def symbols_of(market: str) -> tuple[str, ...]:
     """Return the instruments that a market has."""
     return tuple(LISTINGS)[:_MODEL_INSTRUMENTS] if market == "model" else _TAPE_SYMBOLS
-
-
-def brisk_roster(count: int, symbols: Sequence[str]) -> str:
-    """Return, as TOML, a roster of the real kinds, dealt over the instruments, that trades soon."""
-    kinds = list(_BRISK)
-    tables = []
-    for row in range(count):
-        kind = kinds[row % len(kinds)]
-        parameters = {**_PACE, **_BRISK[kind]}
-        values = ", ".join(f"{name} = {value}" for name, value in parameters.items())
-        tables.append(
-            "[[strategies.roster]]\n"
-            f'strategy_id = "{kind}-{row}"\n'
-            f'kind = "{kind}"\n'
-            f'symbol = "{symbols[row // len(kinds) % len(symbols)]}"\n'
-            f"parameters = {{{values}}}\n"
-        )
-    return "".join(tables)
 
 
 def run_engine_once(
@@ -113,17 +108,7 @@ def run_engine_once(
         ]
         for name, value in overrides.items():
             command += ["--set", f"{name}={value}"]
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds + _STOP_GRACE_SECONDS,
-        )
-        if done.returncode != 0:
-            sys.exit(f"the engine ended with {done.returncode}: {done.stdout}{done.stderr}")
-        return msgspec.json.decode(report.read_bytes(), type=EngineReport)
+        return run_to_report(command, report, seconds)
 
 
 def add_figures(form: BenchForm, reports: list[EngineReport]) -> None:

@@ -146,7 +146,17 @@ class VenueSettings(Section):
         le=60,
         description="Between ping frames, s; a client takes 65 s of silence for dead.",
     )
+    tls_certificate: AbsolutePath | None = Field(
+        None, description="PEM certificate for `host`: then it serves wss and https only."
+    )
+    tls_key: AbsolutePath | None = Field(None, description="The certificate's private key, PEM.")
     faults: VenueFaultSettings = VenueFaultSettings()
+
+    @model_validator(mode="after")
+    def _certificate_goes_with_key(self) -> Self:
+        if (self.tls_certificate is None) is not (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both, or none")
+        return self
 
     @field_validator("host")
     @classmethod

@@ -231,15 +231,19 @@ def _nearest(name: str, model: type[BaseModel]) -> str:
 
 def _missing_files(settings: Settings) -> Iterator[str]:
     """Find files that the settings name and that cannot be read."""
-    ca_file = settings.exchange.ca_file
-    if ca_file is not None and not os.access(ca_file, os.R_OK):
-        reason = "cannot be read" if ca_file.exists() else "does not exist"
-        yield f"exchange.ca_file: {ca_file} {reason}; name a PEM file of certificate authorities"
-    tape = settings.market.path
-    if tape is None:
-        return
-    if not os.access(tape, os.R_OK):
-        reason = "cannot be read" if tape.exists() else "does not exist"
-        yield f"market.path: {tape} {reason}; name a file of recorded frames or their directory"
-    elif tape.is_dir() and not any(file.name.endswith(TAPE_SUFFIXES) for file in tape.iterdir()):
+    venue, tape = settings.venue, settings.market.path
+    for name, path, remedy in (
+        ("exchange.ca_file", settings.exchange.ca_file, "a PEM file of certificate authorities"),
+        ("venue.tls_certificate", venue.tls_certificate, "a PEM certificate"),
+        ("venue.tls_key", venue.tls_key, "the certificate's private key, PEM"),
+        ("market.path", tape, "a file of recorded frames or their directory"),
+    ):
+        if path is not None and not os.access(path, os.R_OK):
+            reason = "cannot be read" if path.exists() else "does not exist"
+            yield f"{name}: {path} {reason}; name {remedy}"
+    if (
+        tape is not None
+        and tape.is_dir()
+        and not any(file.name.endswith(TAPE_SUFFIXES) for file in tape.iterdir())
+    ):
         yield f"market.path: {tape} holds no recorded frames ({' or '.join(TAPE_SUFFIXES)})"

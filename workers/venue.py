@@ -8,7 +8,7 @@ import asyncio
 
 import msgspec
 
-from genesis.config import Settings, VenueFaultSettings
+from genesis.config import Settings, VenueFaultSettings, VenueSettings
 from genesis.engine.boot import TradingKey
 from genesis.errors import ConfigError
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
@@ -18,6 +18,7 @@ from genesis.venue.faults import FaultOptions
 from genesis.venue.replay_market import ReplayOptions
 from genesis.venue.server import VenueServer
 from genesis.venue.signatures import RegisteredKey
+from genesis.venue.tls import TlsFiles
 from workers.process import ChildContext, run_child
 
 
@@ -46,8 +47,15 @@ def venue_config(settings: Settings, trading_key: TradingKey) -> VenueConfig:
         deposits=((settings.quote_asset, fixed_from_decimal(settings.capital_quote)),),
         latency=int(venue.latency_ms * NANOS_PER_MS),
         faults=fault_options(venue.faults),
+        tls=_tls_files(venue),
         ping_interval=int(venue.ping_interval_s * NANOS_PER_SECOND),
     )
+
+
+def _tls_files(settings: VenueSettings) -> TlsFiles | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return TlsFiles(certificate=settings.tls_certificate, key=settings.tls_key)
 
 
 def fault_options(settings: VenueFaultSettings) -> FaultOptions:

@@ -65,10 +65,11 @@ class RunPlan:
         host = self.settings.venue.host
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         ca_file = self.settings.exchange.ca_file
+        secure = "" if self.settings.venue.tls_certificate is None else "s"
         self._endpoints = Endpoints(
-            streams_url=f"ws://{authority}/stream",
-            ws_api_url=f"ws://{authority}/ws-api/v3",
-            rest_url=f"http://{authority}/api/v3",
+            streams_url=f"ws{secure}://{authority}/stream",
+            ws_api_url=f"ws{secure}://{authority}/ws-api/v3",
+            rest_url=f"http{secure}://{authority}/api/v3",
             ca_file="" if ca_file is None else str(ca_file),
         )
         venue = self.settings.venue.model_copy(update={"port": port})

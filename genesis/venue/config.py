@@ -10,6 +10,7 @@ from genesis.venue.exchange import ExchangeRules
 from genesis.venue.faults import FaultOptions
 from genesis.venue.replay_market import ReplayOptions
 from genesis.venue.signatures import RegisteredKey
+from genesis.venue.tls import TlsFiles
 
 SIM_ACCOUNT_ID = 1
 """The account of the key that a simulated venue is started with."""
@@ -29,6 +30,7 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
     `ledger_path` ":memory:" keeps no books beyond the process. `tape_path` makes it a replay. Each
     account that a key names begins with `deposits`, asset and scaled amount. `latency` passes
     between a request's coming in and its being carried out; `faults` is what goes wrong, by plan.
+    With `tls` every connection is encrypted; without, none is.
     """
 
     ledger_path: Path | Literal[":memory:"]
@@ -40,4 +42,5 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
     deposits: tuple[tuple[str, Amount], ...] = (("USDT", 100_000 * SCALE),)
     latency: Nanos = 0
     faults: FaultOptions = FaultOptions()
+    tls: TlsFiles | None = None
     ping_interval: Nanos = 20 * NANOS_PER_SECOND

@@ -39,6 +39,7 @@ from genesis.venue.signatures import KeyVerifier
 from genesis.venue.sqlite_ledger import SqliteLedger
 from genesis.venue.stream_hub import StreamHub
 from genesis.venue.stream_session import StreamSession, stream_path
+from genesis.venue.tls import server_tls
 from genesis.venue.user_streams import UserStreams
 from genesis.venue.websocket_frames import text_frame
 
@@ -137,7 +138,7 @@ class VenueServer:
         """Open the venue and return the port it listens on; port 0 takes a free one.
 
         Raises:
-            ConfigError: The tape cannot be read, a key is malformed, or the model is too small.
+            ConfigError: Tape, key or certificate cannot be used, or the model is too small.
             ResourceError: The port cannot be had.
             StorageError: The ledger cannot be opened.
         """
@@ -180,8 +181,10 @@ class VenueServer:
 
     async def _listen(self, host: str, port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()
+        files = self._config.tls
+        tls = None if files is None else server_tls(files)
         try:
-            return await loop.create_server(lambda: HttpConnection(self), host, port)
+            return await loop.create_server(lambda: HttpConnection(self), host, port, ssl=tls)
         except OSError as error:
             raise ResourceError(
                 f"venue: port {port} on {host} cannot be had ({error.strerror or error}); "

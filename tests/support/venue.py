@@ -228,18 +228,17 @@ async def open_venue(config: VenueConfig) -> AsyncIterator[tuple[VenueServer, st
     server = VenueServer(config, time.time_ns)
     port = await server.start("127.0.0.1", 0)
     try:
-        yield server, f"ws://127.0.0.1:{port}"
+        yield server, f"{'ws' if config.tls is None else 'wss'}://127.0.0.1:{port}"
     finally:
         await server.close()
 
 
 def endpoints_of(address: str) -> Endpoints:
     """Return where a client finds each service of the venue at `address`."""
-    authority = address.removeprefix("ws://")
     return Endpoints(
-        streams_url=f"ws://{authority}/stream",
-        ws_api_url=f"ws://{authority}/ws-api/v3",
-        rest_url=f"http://{authority}/api/v3",
+        streams_url=f"{address}/stream",
+        ws_api_url=f"{address}/ws-api/v3",
+        rest_url=f"http{address.removeprefix('ws')}/api/v3",
     )
 
 

@@ -64,6 +64,7 @@ def test_capital_decides_the_tier(capital: str, tier: Tier, daily_loss: int) -> 
         ({"market": {"speed": -1}}, "greater than or equal to 0"),
         ({"venue": {"host": "192.0.2.1"}}, "this machine only"),
         ({"venue": {"host": "localhost"}}, "this machine only"),
+        ({"venue": {"tls_key": "/key"}}, "belong together"),
         ({"venue": {"maker_fee": "-0.1"}}, "greater than or equal to 0"),
         ({"links": {"market_slots": 1000}}, "use 512 or 1024"),
         ({"strategies": {"count": 1}}, "nothing to do"),

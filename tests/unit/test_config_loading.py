@@ -197,11 +197,16 @@ def test_a_tape_must_exist_and_hold_frames(tmp_path: Path) -> None:
     assert load_settings(overrides=replay, environ={}).market.path == tape
 
 
-def test_authorities_that_cannot_be_read_are_found_before_the_start(tmp_path: Path) -> None:
-    """The engine must not find out when it connects."""
+def test_certificates_that_cannot_be_read_are_found_before_the_start(tmp_path: Path) -> None:
+    """The engine must not find out when it connects, nor the venue when it opens."""
     missing = tmp_path / "ca.pem"
     assert faults_of(overrides=(f"exchange.ca_file={missing}",)) == [
         f"exchange.ca_file: {missing} does not exist; name a PEM file of certificate authorities"
+    ]
+    pair = (f"venue.tls_certificate={missing}", f"venue.tls_key={missing}")
+    assert faults_of(overrides=pair) == [
+        f"venue.tls_certificate: {missing} does not exist; name a PEM certificate",
+        f"venue.tls_key: {missing} does not exist; name the certificate's private key, PEM",
     ]
 
 

@@ -27,6 +27,7 @@ EVERYTHING_SET = Settings.model_validate(
         },
         "risk": {"daily_loss": {"sniper": "7.5"}},
         "exchange": {"ca_file": "/ca.pem"},
+        "venue": {"tls_certificate": "/venue.pem", "tls_key": "/venue.key"},
         "credentials": {"key_file": "/key"},
     }
 )

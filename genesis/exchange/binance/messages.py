@@ -1,4 +1,4 @@
-"""What the WebSocket API sends, from bytes to the domain's own types (`binance-spot.md` 6 to 10).
+"""What the venue sends, from bytes to the domain's own types (`binance-spot.md` 6 to 10).
 
 Numbers come as text and become scaled integers here; times become nanoseconds. Keys that are not
 named here are skipped unread, values that the protocol does not allow raise MalformedMessage.
@@ -28,18 +28,24 @@ _SIDES: Final = {side.name: side for side in Side}
 _NO_REASON: Final = "NONE"
 
 
-class _ErrorData(msgspec.Struct):
+class ErrorData(msgspec.Struct):
+    """What an error says beside its words; `retryAfter` is venue time in ms, 0 for none."""
+
     retryAfter: int = 0  # noqa: N815, the venue's key
 
 
-class _ErrorBody(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
+    """An error, as both transports write it."""
+
     code: int
     msg: str
-    data: _ErrorData | None = None
+    data: ErrorData | None = None
 
 
 class Envelope(msgspec.Struct):
     """Any frame of the WebSocket API: a reply has an `id`, an event has an `event`.
+
+    A reply over REST is put in one too (`rest_replies.py`).
 
     `result` and `event` are left unread, for the decoder that knows what was asked; they are empty
     where the frame has none.
@@ -48,7 +54,7 @@ class Envelope(msgspec.Struct):
     id: int | str | None = None
     status: int = 0
     result: msgspec.Raw = msgspec.Raw()
-    error: _ErrorBody | None = None
+    error: ErrorBody | None = None
     event: msgspec.Raw = msgspec.Raw()
 
     @property
@@ -196,6 +202,7 @@ def _reader(kind: type[_T]) -> Callable[[bytes | msgspec.Raw], _T]:
 
 
 decode_envelope = _reader(Envelope)
+decode_error = _reader(ErrorBody)
 
 _read_order = _reader(_OrderReply)
 _read_orders = _reader(list[_OrderReply])

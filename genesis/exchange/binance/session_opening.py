@@ -5,19 +5,20 @@ events (`binance-spot.md` sections 5, 6.2 and 6.3).
 """
 
 import asyncio
+from functools import partial
 
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.errors import VenueRejected, VenueUnreachable
+from genesis.exchange.binance.clock_samples import sample_clock
 from genesis.exchange.binance.errors import SUBSCRIPTION_ACTIVE, SUBSCRIPTIONS_USED_UP
 from genesis.exchange.binance.outcomes import Fate, read_outcome
 from genesis.exchange.binance.requests import Request, RequestBuilder
-from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
+from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.venue_path import read_time
 from genesis.exchange.binance.ws_session import WsSession
 from genesis.exchange.gateway import NoAnswer
-from genesis.limits import CLOCK_SAMPLES
 from genesis.units import Nanos
 
 
@@ -74,18 +75,9 @@ class SessionOpener:
 
     async def measure_clock(self, session: WsSession) -> bool:
         """Measure the venue's clock by several round trips; False if none came back."""
-        samples = []
-        for _ in range(CLOCK_SAMPLES):
-            sent_at = self._clock.now()
-            answer = await self._ask_time(session)
-            if isinstance(answer, NoAnswer):
-                self._log.warning("clock_not_measured", why=answer.reason)
-                break
-            received_at = self._clock.now()
-            samples.append(
-                TimeSample(sent_at=sent_at, received_at=received_at, venue_time_ms=answer)
-            )
-        if not samples:
+        samples = await sample_clock(partial(self._ask_time, session), self._clock.now)
+        if isinstance(samples, NoAnswer):
+            self._log.warning("clock_not_measured", why=samples.reason)
             return False
         before = self._venue_clock.offset
         self._venue_clock.adjust(samples)

@@ -1,7 +1,8 @@
-"""Signatures of WebSocket API requests (`binance-spot.md` section 5).
+"""Signatures of requests, and the texts that are signed (`binance-spot.md` section 5).
 
-The signed text is every parameter except `signature`, sorted by name, as `name=value` joined by
-`&`, in raw UTF-8: nothing is percent-encoded on this transport.
+Over the WebSocket API that is every parameter except `signature`, sorted by name, as `name=value`
+joined by `&`, in raw UTF-8: nothing is percent-encoded. Over REST it is the query string exactly as
+it is sent: in the order given, percent-encoded first, since the venue signs the bytes it reads.
 """
 
 import base64
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -91,6 +93,19 @@ def websocket_payload(params: Params) -> bytes:
     """Return the text to sign for the parameters of one WebSocket API request."""
     pairs = (f"{name}={_value_text(params[name])}" for name in sorted(params))
     return "&".join(pairs).encode()
+
+
+def query_string(params: Params) -> str:
+    """Return parameters as the query string of a REST request."""
+    return "&".join(
+        f"{name}={quote(_value_text(value), safe='')}" for name, value in params.items()
+    )
+
+
+def signed_query(params: Params, signer: Signer) -> str:
+    """Return parameters as a signed query string; base64 has letters that a query must encode."""
+    query = query_string(params)
+    return f"{query}&signature={quote(signer.sign(query.encode()), safe='')}"
 
 
 def _value_text(value: ParamValue) -> str:

@@ -53,13 +53,16 @@ class BinancePath(abc.ABC):
 
     @abc.abstractmethod
     def _ask(
-        self, method: str, params: Params, read: Callable[[Fate], _T], timeout: Nanos
+        self, method: str, params: Params, read: Callable[[Fate], _T], within: Nanos
     ) -> Awaitable[_T]:
-        """Carry a request that needs no key; give `read` its fate and return what that makes."""
+        """Carry a request that needs no key; give `read` its fate and return what that makes.
+
+        The fate is known `within` so long.
+        """
 
     @abc.abstractmethod
     def _ask_private(
-        self, method: str, params: Params, read: Callable[[Fate], _T], timeout: Nanos
+        self, method: str, params: Params, read: Callable[[Fate], _T], within: Nanos
     ) -> Awaitable[_T]:
         """Carry a request on the account's behalf, as `_ask` does."""
 

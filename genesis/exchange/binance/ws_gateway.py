@@ -162,12 +162,12 @@ class WsGateway(BinancePath):
         return self._sessions.request(request, read, timeout)
 
     def _ask(
-        self, method: str, params: Params, read: Callable[[Fate], _T], timeout: Nanos
+        self, method: str, params: Params, read: Callable[[Fate], _T], within: Nanos
     ) -> "asyncio.Future[_T]":
-        return self._send(self._requests.public(method, params), read, timeout)
+        return self._send(self._requests.public(method, params), read, within)
 
     def _ask_private(
-        self, method: str, params: Params, read: Callable[[Fate], _T], timeout: Nanos
+        self, method: str, params: Params, read: Callable[[Fate], _T], within: Nanos
     ) -> "asyncio.Future[_T]":
         request = self._requests.private(method, params, self.timestamp_ms())
-        return self._send(request, read, timeout)
+        return self._send(request, read, within)

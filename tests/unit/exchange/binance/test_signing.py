@@ -15,6 +15,8 @@ from genesis.exchange.binance.signing import (
     HmacSigner,
     Params,
     make_signer,
+    query_string,
+    signed_query,
     websocket_payload,
 )
 from tests.support.exchange_builders import API_KEY, ED25519_KEY, ED25519_PEM, HMAC_SECRET
@@ -81,6 +83,54 @@ def test_hmac_vector() -> None:
 def test_hmac_signs_the_bytes_it_is_given(payload: str, signature: str) -> None:
     """The REST vectors of the sheet hold for the same key: the signer adds nothing of its own."""
     assert HmacSigner(API_KEY, HMAC_SECRET).sign(payload.encode()) == signature
+
+
+@pytest.mark.parametrize(
+    ("symbol", "signature"),
+    [
+        pytest.param(
+            "LTCBTC",
+            "51f0fbe2ad4340827112dfd2d629f4ce918547c91b2f9929c6f4efbbad02fb15",
+            id="plain",
+        ),
+        pytest.param(
+            "\uff11\uff12\uff13\uff14\uff15\uff16",
+            "f3579d4ed4fbdd2d2089efc10bbcea04939c770e17caf6ee9caee7cfea94c509",
+            id="full-width digits",
+        ),
+    ],
+)
+def test_hmac_vectors_of_rest(symbol: str, signature: str) -> None:
+    """From parameters to the signature of the sheet: encoded first, in the order given."""
+    order: Params = {
+        "symbol": symbol,
+        "side": "BUY",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "1",
+        "price": "0.1",
+        "recvWindow": 5000,
+        "timestamp": 1499827319559,
+    }
+    query = query_string(order)
+    assert signed_query(order, HmacSigner(API_KEY, HMAC_SECRET)) == f"{query}&signature={signature}"
+
+
+def test_ed25519_vector_of_rest() -> None:
+    """The sheet's signature again, its base64 made fit for a query."""
+    params: Params = {"apiKey": "TESTKEY", "timestamp": 1700000000000}
+    assert signed_query(params, Ed25519Signer("TESTKEY", ED25519_KEY)) == (
+        "apiKey=TESTKEY&timestamp=1700000000000&signature="
+        "UlTT9mxYlv64znGv5AQiynRz4ZG1XQgmQ6aVtMzRfuk8NrpT2BrFxwWeLBt5dA2RnZ6ofVRicFUXMBTt585jBw%3D%3D"
+    )
+
+
+def test_a_query_encodes_what_is_not_plain() -> None:
+    """Lists and booleans read as their JSON text, and no value can end its parameter."""
+    query = query_string({"symbols": ["A", "Ω"], "on": True, "text": "a&b=c d/+~-_.", "n": 5})
+    assert query == (
+        "symbols=%5B%22A%22%2C%22%CE%A9%22%5D&on=true&text=a%26b%3Dc%20d%2F%2B~-_.&n=5"
+    )
 
 
 def test_ed25519_vector() -> None:

@@ -1,0 +1,152 @@
+"""Requests over HTTPS: a way to the venue beside its sockets, with connections of its own.
+
+Nothing of the environment has a say (no proxy, no `.netrc`), no redirect is followed, bodies and
+times are bounded, and a request is sent once. What failed is a fate, never an exception.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import httpx
+from structlog.typing import FilteringBoundLogger
+
+from genesis.clock import EngineClock
+from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
+from genesis.exchange.binance.rest_replies import envelope_of
+from genesis.exchange.binance.rest_requests import RestRequest
+from genesis.exchange.reachability import why_unreachable
+from genesis.limits import (
+    CONNECT_TIMEOUT,
+    MESSAGE_BYTES_MAX,
+    REST_CONNECTIONS_MAX,
+    REST_IDLE_MAX,
+)
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+
+_KEY_HEADER: Final = "X-MBX-APIKEY"
+_HEADERS: Final = {
+    "Accept": "application/json",
+    # Only what is not inflated is as long as it was when it was counted.
+    "Accept-Encoding": "identity",
+    "User-Agent": "genesis",
+}
+_ORDINARY: Final = frozenset({200, 400})
+_WRITING: Final = "http11.send_request_headers.started"
+
+
+class _RawReply(NamedTuple):
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+class _BodyTooLong(httpx.HTTPError):
+    """A body is beyond what is read."""
+
+
+class _Progress:
+    """Whether a request began to be written: then the venue may have it."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    async def note(self, event: str, _detail: object) -> None:
+        """Take one step that the HTTP library reports."""
+        if event == _WRITING:
+            self.has_begun = True
+
+
+class RestClient:
+    """Sends requests to one base URL, such as `https://venue/api/v3`; close it at the end.
+
+    `tls` is what `tls_for` makes of that URL. `venue_ms` returns the venue's time as estimated now.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        tls: ssl.SSLContext | None,
+        clock: EngineClock,
+        log: FilteringBoundLogger,
+        venue_ms: Callable[[], int],
+        body_bytes_max: int = MESSAGE_BYTES_MAX,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._clock = clock
+        self._log = log.bind(connection="rest")
+        self._venue_ms = venue_ms
+        self._body_bytes_max = body_bytes_max
+        self._client = httpx.AsyncClient(
+            headers=_HEADERS,
+            follow_redirects=False,
+            trust_env=False,
+            # A plain URL needs no trust, so it gets a context that trusts nobody.
+            verify=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT / NANOS_PER_SECOND),
+            limits=httpx.Limits(
+                max_connections=REST_CONNECTIONS_MAX,
+                max_keepalive_connections=REST_CONNECTIONS_MAX,
+                keepalive_expiry=REST_IDLE_MAX / NANOS_PER_SECOND,
+            ),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._client.aclose()
+
+    async def send(self, request: RestRequest, within: Nanos) -> Fate:
+        """Send one request, once, and return what became of it within a time."""
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(within / NANOS_PER_SECOND):
+                reply = await self._exchange(request, progress)
+        except TimeoutError:
+            return self._failed(request, progress, f"no reply within {within // NANOS_PER_MS} ms")
+        except httpx.HTTPError as error:
+            return self._failed(request, progress, why_unreachable(error))
+        envelope = envelope_of(reply.status, reply.headers, reply.body, self._venue_ms())
+        if reply.status not in _ORDINARY:
+            fault = envelope.fault
+            assert fault is not None, "only a success has none"
+            self._log.warning(
+                "rest_request_refused",
+                method=request.method,
+                status=fault.status,
+                code=fault.code,
+                reason=fault.reason,
+            )
+        return Reply(envelope, self._clock.now())
+
+    def _failed(self, request: RestRequest, progress: _Progress, why: str) -> Lost | Unwritten:
+        reason = f"{self._url}: {why}"
+        self._log.warning("rest_request_failed", method=request.method, reason=reason)
+        return Lost(reason) if progress.has_begun else Unwritten(reason)
+
+    async def _exchange(self, request: RestRequest, progress: _Progress) -> _RawReply:
+        async with self._client.stream(
+            request.verb,
+            self._url + request.target,
+            headers={_KEY_HEADER: request.api_key} if request.api_key else None,
+            extensions={"trace": progress.note},
+        ) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > self._body_bytes_max:
+                    raise _BodyTooLong(f"a reply of more than {self._body_bytes_max} bytes")
+            return _RawReply(response.status_code, response.headers, bytes(body))

@@ -169,6 +169,7 @@ CATALOGUE_BYTES_MAX: Final = 64 * 1024 * 1024
 REST_CONNECTIONS_MAX: Final = 8
 REST_IDLE_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND  # then a kept connection may be half dead
 RATE_WINDOW_MARGIN_MS: Final = 250  # how far our estimate of the venue's clock may be off
+RATE_RESERVE_BPS: Final = 2_000  # a fifth of each limit stays out of ordinary reach
 RATE_HALVED_MS: Final = 10 * 60 * 1_000  # for how long after a refusal for weight
 BAN_MS: Final = 2 * 60 * 1_000  # the shortest that the venue imposes
 BAN_MS_MAX: Final = 4 * 86_400 * 1_000  # its longest is three days

@@ -25,11 +25,15 @@ from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.errors import ConfigError
+from genesis.exchange.binance.rest_path import RestPath
 from genesis.exchange.binance.signing import Signer, make_signer
 from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
+from genesis.exchange.endpoints import Endpoints
+from genesis.exchange.fallback_gateway import FallbackGateway
 from genesis.exchange.gateway import UserEvent
+from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
 from genesis.exchange.tls import tls_for
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.codec import decode_signals, encode_report
@@ -42,6 +46,7 @@ from genesis.limits import (
     GATEWAY_READY,
     JOURNAL_SWITCH_INTERVAL_SECONDS,
     MARK_PERIOD,
+    RATE_RESERVE_BPS,
     RECONCILE_CONFIRM,
     SNAPSHOT_ENTRIES,
     SUMMARY_PERIOD,
@@ -117,21 +122,8 @@ class _Executor:
             RingSubscriber(ring, 0, "cursor", decode_signals) for ring in spec.signal_rings
         ]
         self._parking = ParkingLot(asyncio.get_running_loop(), self._signals)
-        ws_api_url = spec.endpoints.ws_api_url
-        self._gateway = WsGateway(
-            ws_api_url,
-            signer,
-            self._take_event,
-            clock=context.clock,
-            log=context.log,
-            recv_window_ms=settings.orders.recv_window_ms,
-            reply_timeout_ms=settings.orders.reply_timeout_ms,
-            tls=tls_for(ws_api_url, spec.endpoints.ca_file),
-            budget=ConnectionBudget(context.board.connection_attempts, CONNECTIONS_OF_EXECUTOR),
-            policy=ConnectionPolicy(
-                rotate_after=settings.connections.rotate_after_s * NANOS_PER_SECOND
-            ),
-        )
+        self._socket = self._make_socket(spec.endpoints, signer)
+        self._rest = self._make_rest(spec.endpoints, signer)
         self._core = ExecutionCore(
             catalogue=context.catalogue,
             strategies=spec.strategies,
@@ -145,7 +137,7 @@ class _Executor:
         )
         self._engine = TradingEngine(
             core=self._core,
-            gateway=self._gateway,
+            gateway=FallbackGateway(self._socket, self._rest, context.log),
             journal=writer,
             clock=context.clock,
             log=context.log,
@@ -156,9 +148,41 @@ class _Executor:
         self._counted_orders = ledger.state.orders_prepared
         self._counted_fills = ledger.state.fills_booked
 
+    def _make_socket(self, endpoints: Endpoints, signer: Signer) -> WsGateway:
+        """Make the way that orders take, and whatever is asked while it works."""
+        context, orders = self._context, self._context.settings.orders
+        return WsGateway(
+            endpoints.ws_api_url,
+            signer,
+            self._take_event,
+            clock=context.clock,
+            log=context.log,
+            recv_window_ms=orders.recv_window_ms,
+            reply_timeout_ms=orders.reply_timeout_ms,
+            tls=tls_for(endpoints.ws_api_url, endpoints.ca_file),
+            budget=ConnectionBudget(context.board.connection_attempts, CONNECTIONS_OF_EXECUTOR),
+            policy=ConnectionPolicy(
+                rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
+            ),
+        )
+
+    def _make_rest(self, endpoints: Endpoints, signer: Signer) -> RestPath:
+        """Make the way on which doubts are resolved and books compared while the other is down."""
+        context, orders = self._context, self._context.settings.orders
+        return RestPath(
+            endpoints.rest_url,
+            signer,
+            tls=tls_for(endpoints.rest_url, endpoints.ca_file),
+            limits=RateLimits(EXECUTOR_SHARES, reserve_bps=RATE_RESERVE_BPS),
+            clock=context.clock,
+            log=context.log,
+            recv_window_ms=orders.recv_window_ms,
+            reply_timeout_ms=orders.reply_timeout_ms,
+        )
+
     async def run(self) -> None:
         """Recover, trade until told to stop, and stop in order."""
-        session = asyncio.create_task(self._gateway.run())
+        session = asyncio.create_task(self._socket.run())
         failure = asyncio.create_task(self._engine.failed())
         work = asyncio.create_task(self._work())
         try:
@@ -173,6 +197,7 @@ class _Executor:
             for task in (session, failure, work):
                 task.cancel()
             await asyncio.gather(session, failure, work, return_exceptions=True)
+            await self._rest.close()
             self._parking.close()
             for subscriber in self._signals:
                 subscriber.close()
@@ -180,7 +205,7 @@ class _Executor:
             self._quotes.close()
 
     async def _work(self) -> None:
-        await self._gateway.wait_ready(GATEWAY_READY)
+        await self._socket.wait_ready(GATEWAY_READY)
         await self._engine.start(_BOOT_ID.read_text().strip())
         await self._recover()
         async with self._background() as group:
@@ -277,7 +302,7 @@ class _Executor:
         context.control.send(summarize(self._core, context.settings.quote_asset))
         board = context.board
         board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))
-        board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._gateway.clock_offset)
+        board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._socket.clock_offset)
         # The journal counts over the account's life, the board over this run.
         board.add(Counter.ORDERS_SENT, state.orders_prepared - self._counted_orders)
         board.add(Counter.FILLS_APPLIED, state.fills_booked - self._counted_fills)

@@ -38,6 +38,7 @@ class ScriptedGateway:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.is_connected = True
         self.sent: dict[str, asyncio.Future[SubmitOutcome]] = {}
         self.now_ms: int | NoAnswer = VENUE_MS
         self.cancels: deque[CancelOutcome] = deque()
@@ -52,8 +53,8 @@ class ScriptedGateway:
 
     @property
     def is_ready(self) -> bool:
-        """Always ready."""
-        return True
+        """Ready, until a test takes the connection away."""
+        return self.is_connected
 
     def timestamp_ms(self) -> int:
         """Return the venue's time."""

@@ -58,9 +58,13 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 class Unwritten(msgspec.Struct, frozen=True):
-    """Not one byte of the request was written."""
+    """Not one byte of the request was written.
+
+    `retry_at_ms` is the venue time from which on it may be; 0 where nothing is known of that.
+    """
 
     reason: str
+    retry_at_ms: int = 0
 
 
 Fate: TypeAlias = Reply | Lost | Unwritten
@@ -116,7 +120,9 @@ def order_test_outcome(fate: Fate) -> OrderTestOutcome:
 
 def read_outcome(fate: Fate, decode: Callable[[Reply], _T]) -> _T | NoAnswer:
     """Return what `decode` reads from the answer, or why there is nothing to read."""
-    if not isinstance(fate, Reply):
+    if isinstance(fate, Unwritten):
+        return NoAnswer(fate.reason, retry_at_ms=fate.retry_at_ms)
+    if isinstance(fate, Lost):
         return NoAnswer(fate.reason)
     fault = _fault_of(fate)
     if fault is not None:

@@ -14,10 +14,14 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
+from genesis.exchange.binance.messages import ErrorData
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
+from genesis.exchange.binance.rate_replies import counts_from_headers, reply_facts
 from genesis.exchange.binance.rest_replies import envelope_of
 from genesis.exchange.binance.rest_requests import RestRequest
+from genesis.exchange.rate_limits import Hold
 from genesis.exchange.reachability import why_unreachable
+from genesis.exchange.request_gate import Admission, RequestGate
 from genesis.limits import (
     CONNECT_TIMEOUT,
     MESSAGE_BYTES_MAX,
@@ -33,7 +37,7 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",
     "User-Agent": "genesis",
 }
-_ORDINARY: Final = frozenset({200, 400})
+_ORDINARY: Final = 400  # an error of the request's own, told to whoever asked
 _WRITING: Final = "http11.send_request_headers.started"
 
 
@@ -62,7 +66,8 @@ class _Progress:
 class RestClient:
     """Sends requests to one base URL, such as `https://venue/api/v3`; close it at the end.
 
-    `tls` is what `tls_for` makes of that URL. `venue_ms` returns the venue's time as estimated now.
+    `tls` is what `tls_for` makes of that URL; every request passes `gate`. `venue_ms` returns the
+    venue's time as estimated now.
     """
 
     def __init__(
@@ -70,12 +75,14 @@ class RestClient:
         url: str,
         *,
         tls: ssl.SSLContext | None,
+        gate: RequestGate,
         clock: EngineClock,
         log: FilteringBoundLogger,
         venue_ms: Callable[[], int],
         body_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
         self._url = url.rstrip("/")
+        self._gate = gate
         self._clock = clock
         self._log = log.bind(connection="rest")
         self._venue_ms = venue_ms
@@ -111,18 +118,43 @@ class RestClient:
 
     async def send(self, request: RestRequest, within: Nanos) -> Fate:
         """Send one request, once, and return what became of it within a time."""
+        admission = self._gate.admit(request.cost)
+        if isinstance(admission, Hold):
+            return Unwritten(admission.reason, admission.retry_at_ms)
         progress = _Progress()
         try:
             async with asyncio.timeout(within / NANOS_PER_SECOND):
                 reply = await self._exchange(request, progress)
         except TimeoutError:
-            return self._failed(request, progress, f"no reply within {within // NANOS_PER_MS} ms")
+            why = f"no reply within {within // NANOS_PER_MS} ms"
         except httpx.HTTPError as error:
-            return self._failed(request, progress, why_unreachable(error))
+            why = why_unreachable(error)
+        except asyncio.CancelledError:
+            self._give_back(admission, progress, "given up")
+            raise
+        else:
+            return self._take_reply(request, admission, reply)
+        reason = f"{self._url}: {why}"
+        self._log.warning("rest_request_failed", method=request.method, reason=reason)
+        return self._give_back(admission, progress, reason)
+
+    def _give_back(
+        self, admission: Admission, progress: _Progress, reason: str
+    ) -> Lost | Unwritten:
+        if progress.has_begun:
+            self._gate.lose(admission, reason, is_failure=True)
+            return Lost(reason)
+        self._gate.take_back(admission)
+        return Unwritten(reason)
+
+    def _take_reply(self, request: RestRequest, admission: Admission, reply: _RawReply) -> Reply:
         envelope = envelope_of(reply.status, reply.headers, reply.body, self._venue_ms())
-        if reply.status not in _ORDINARY:
-            fault = envelope.fault
-            assert fault is not None, "only a success has none"
+        fault = envelope.fault
+        facts = reply_facts(reply.status, fault, counts_from_headers(reply.headers))
+        retry_at_ms = self._gate.answer(admission, facts)
+        if envelope.error is not None and retry_at_ms:
+            envelope.error.data = ErrorData(retryAfter=retry_at_ms)
+        if fault is not None and reply.status != _ORDINARY:
             self._log.warning(
                 "rest_request_refused",
                 method=request.method,
@@ -131,11 +163,6 @@ class RestClient:
                 reason=fault.reason,
             )
         return Reply(envelope, self._clock.now())
-
-    def _failed(self, request: RestRequest, progress: _Progress, why: str) -> Lost | Unwritten:
-        reason = f"{self._url}: {why}"
-        self._log.warning("rest_request_failed", method=request.method, reason=reason)
-        return Lost(reason) if progress.has_begun else Unwritten(reason)
 
     async def _exchange(self, request: RestRequest, progress: _Progress) -> _RawReply:
         async with self._client.stream(

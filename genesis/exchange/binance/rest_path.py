@@ -17,6 +17,8 @@ from genesis.exchange.binance.signing import Params, Signer
 from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.venue_path import BinancePath
 from genesis.exchange.gateway import NoAnswer
+from genesis.exchange.rate_limits import RateLimits
+from genesis.exchange.request_gate import RequestGate
 from genesis.limits import CLOCK_REFRESH
 from genesis.units import NANOS_PER_MS, Nanos
 
@@ -27,7 +29,8 @@ class RestPath(BinancePath):
     """Implements `genesis.exchange.gateway.VenuePath`; close it at the end.
 
     It measures the venue's clock for itself, when it is first used and from time to time: what it
-    needs must not come by the path that it stands in for.
+    needs must not come by the path that it stands in for. `limits` are the process's own: the venue
+    counts all of an address's requests together.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class RestPath(BinancePath):
         signer: Signer,
         *,
         tls: ssl.SSLContext | None,
+        limits: RateLimits,
         clock: EngineClock,
         log: FilteringBoundLogger,
         recv_window_ms: int,
@@ -48,7 +52,10 @@ class RestPath(BinancePath):
         self._venue_clock = VenueClock()
         self._clock_due: Nanos = 0
         self._measuring = asyncio.Lock()
-        self._client = RestClient(url, tls=tls, clock=clock, log=log, venue_ms=self._venue_ms)
+        gate = RequestGate(limits, venue_ms=self._venue_ms, clock=clock, log=log)
+        self._client = RestClient(
+            url, tls=tls, gate=gate, clock=clock, log=log, venue_ms=self._venue_ms
+        )
 
     async def close(self) -> None:
         """End all connections."""

@@ -6,7 +6,6 @@ firewall's page, a retired path, a gateway that gave up.
 """
 
 import contextlib
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,13 +13,12 @@ import msgspec
 
 from genesis.errors import MalformedMessage
 from genesis.exchange.binance.messages import Envelope, ErrorBody, ErrorData, decode_error
+from genesis.exchange.binance.rate_replies import retry_at_from_headers
 
 _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
 _SERVER_ERRORS: Final = range(500, 600)
-_MS_PER_SECOND: Final = 1_000
 _JSON: Final = "application/json"
-_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _NO_CODE: Final = 0
 
 _MEANINGS: Final[Mapping[int, str]] = {
@@ -46,12 +44,6 @@ def envelope_of(status: int, headers: Mapping[str, str], body: bytes, venue_ms: 
     if retry_at_ms:
         error.data = ErrorData(retryAfter=retry_at_ms)
     return Envelope(status=status, error=error)
-
-
-def retry_at_from_headers(headers: Mapping[str, str], venue_ms: int) -> int:
-    """Return the venue time that `Retry-After` (seconds from `venue_ms`) names; 0 without one."""
-    value = headers.get("retry-after", "")
-    return venue_ms + int(value) * _MS_PER_SECOND if _SECONDS.fullmatch(value) else 0
 
 
 def _error_of(status: int, headers: Mapping[str, str], body: bytes) -> ErrorBody:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from genesis.exchange.binance.request_costs import cost_of
 from genesis.exchange.binance.signing import Params, Signer, query_string, signed_query
+from genesis.exchange.request_cost import RequestCost
 
 
 class RestRequest(NamedTuple):
@@ -16,6 +18,7 @@ class RestRequest(NamedTuple):
     method: str
     verb: str
     target: str
+    cost: RequestCost
     api_key: str = ""
 
 
@@ -37,7 +40,8 @@ TWINS: Final[Mapping[str, tuple[str, str]]] = {
 def public_request(method: str, params: Params) -> RestRequest:
     """Return a request that needs no key."""
     verb, path = TWINS[method]
-    return RestRequest(method, verb, f"{path}?{query_string(params)}" if params else path)
+    target = f"{path}?{query_string(params)}" if params else path
+    return RestRequest(method, verb, target, cost_of(method, params))
 
 
 def signed_request(
@@ -46,4 +50,5 @@ def signed_request(
     """Return a request on the account's behalf; REST has no sessions, so each is signed."""
     verb, path = TWINS[method]
     stamped = {**params, "recvWindow": recv_window_ms, "timestamp": timestamp_ms}
-    return RestRequest(method, verb, f"{path}?{signed_query(stamped, signer)}", signer.api_key)
+    target = f"{path}?{signed_query(stamped, signer)}"
+    return RestRequest(method, verb, target, cost_of(method, params), signer.api_key)

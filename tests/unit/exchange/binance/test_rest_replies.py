@@ -3,7 +3,7 @@
 import pytest
 
 from genesis.exchange.binance.messages import decode_time
-from genesis.exchange.binance.rest_replies import envelope_of, retry_at_from_headers
+from genesis.exchange.binance.rest_replies import envelope_of
 
 JSON = {"content-type": "application/json;charset=UTF-8"}
 HTML = {"content-type": "text/html"}
@@ -51,9 +51,3 @@ def test_a_wait_is_a_time_of_the_venue() -> None:
         fault = envelope_of(429, {**headers, "retry-after": "7"}, body, VENUE_MS).fault
         assert fault is not None
         assert fault.retry_at_ms == VENUE_MS + 7_000
-
-
-@pytest.mark.parametrize("value", ["", "-1", "1.5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
-def test_an_unreadable_wait_is_none(value: str) -> None:
-    """Only whole seconds are defined (`binance-spot.md` 8.3)."""
-    assert retry_at_from_headers({"retry-after": value}, VENUE_MS) == 0

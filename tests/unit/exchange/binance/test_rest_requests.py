@@ -4,14 +4,17 @@ import pytest
 
 from genesis.exchange.binance.rest_requests import TWINS, public_request, signed_request
 from genesis.exchange.binance.signing import HmacSigner
+from genesis.exchange.request_cost import Purpose
 from tests.support.exchange_builders import API_KEY, HMAC_SECRET
 
 
 def test_a_public_request_is_its_path_and_query() -> None:
     """Without parameters there is no query at all."""
-    assert public_request("time", {}) == ("time", "GET", "/time", "")
+    time = public_request("time", {})
     depth = public_request("depth", {"symbol": "BTCUSDT", "limit": 1000})
-    assert depth == ("depth", "GET", "/depth?symbol=BTCUSDT&limit=1000", "")
+    assert (time.verb, time.target, time.api_key) == ("GET", "/time", "")
+    assert (depth.verb, depth.target) == ("GET", "/depth?symbol=BTCUSDT&limit=1000")
+    assert (time.cost.weight, depth.cost.weight) == (1, 50)
 
 
 def test_a_signed_request_bears_window_time_and_key() -> None:
@@ -25,6 +28,7 @@ def test_a_signed_request_bears_window_time_and_key() -> None:
     assert request.target == f"/order?symbol=X&recvWindow=2000&timestamp=17&signature={signature}"
     assert request.api_key == API_KEY
     assert API_KEY not in request.target
+    assert request.cost.purpose is Purpose.CANCEL
 
 
 @pytest.mark.parametrize("method", ["order.place", "order.cancelReplace", "orderList.place.oco"])

@@ -284,19 +284,25 @@ VENUE_HTTP_BODY_BYTES_MAX: Final = 64 * 1024
 VENUE_HTTP_IDLE_MAX: Final[Nanos] = 75 * NANOS_PER_SECOND
 VENUE_GZIP_BYTES_MIN: Final = 1_024  # less is not worth the work
 VENUE_SEND_BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024  # a client further behind is cut off
-VENUE_PONG_TIMEOUT: Final[Nanos] = 60 * NANOS_PER_SECOND
 VENUE_PINGS_UNANSWERED_MAX: Final = 64
 VENUE_CLOSE_TIMEOUT: Final[Nanos] = 1 * NANOS_PER_SECOND
 VENUE_ACTS_PER_TURN_MAX: Final = 64  # some 2 ms; then sockets have their turn
 VENUE_TURN_MIN: Final[Nanos] = 1 * NANOS_PER_MS
 VENUE_STALL_MAX: Final[Nanos] = 1 * NANOS_PER_SECOND
 VENUE_MARKS_PERIOD: Final[Nanos] = 5 * NANOS_PER_SECOND
+VENUE_DEPTH_LEVELS_MAX: Final = 5_000  # of each side in a snapshot
 VENUE_SNAPSHOT_LAG_MAX: Final = 2  # depth events a snapshot may be older than the stream
 VENUE_KLINE_MINUTES_KEPT: Final = 1_500
 VENUE_TRADES_KEPT: Final = 1_000  # public ones of a symbol, as many as one request may ask for
 VENUE_MODEL_LEVELS_MAX: Final = 40  # on each side of a book
+VENUE_QUEUE_DELAY_MAX: Final[Nanos] = 10 * NANOS_PER_SECOND  # then the venue itself gives up
+VENUE_FAULT_MS_MAX: Final = 7 * 86_400_000  # a week is longer than any run that is scripted
+VENUE_FAULT_TEXT_CHARS_MAX: Final = 120
+VENUE_FAULTS_MAX: Final = 1_000
+VENUE_STRIKES_KEPT: Final = 1_000
 TAPE_FRAMES_MAX: Final = 2_000_000  # held in memory, some 400 bytes each
 TAPE_LINE_BYTES_MAX: Final = 4 * 1024 * 1024
 
 assert VENUE_KLINE_MINUTES_KEPT > 24 * 60, "a day's interval is made of minutes that are known"
 assert VENUE_TURN_MIN < VENUE_STALL_MAX, "a turn is no stall"
+assert VENUE_FAULT_TEXT_CHARS_MAX <= 123, "a close frame has room for the reason it gives"

@@ -13,6 +13,7 @@ from genesis.engine.boot import TradingKey
 from genesis.errors import ConfigError
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
 from genesis.venue.config import SIM_ACCOUNT_ID, ModelOptions, VenueConfig
+from genesis.venue.connection import PingRules
 from genesis.venue.exchange import ExchangeRules
 from genesis.venue.faults import FaultOptions
 from genesis.venue.replay_market import ReplayOptions
@@ -48,7 +49,7 @@ def venue_config(settings: Settings, trading_key: TradingKey) -> VenueConfig:
         latency=int(venue.latency_ms * NANOS_PER_MS),
         faults=fault_options(venue.faults),
         tls=_tls_files(venue),
-        ping_interval=int(venue.ping_interval_s * NANOS_PER_SECOND),
+        pings=PingRules(interval=int(venue.ping_interval_s * NANOS_PER_SECOND)),
     )
 
 

@@ -38,6 +38,12 @@ class Account:
         assert amount >= 0
         self._touch(asset).free += amount
 
+    def transfer(self, asset: str, amount: Amount) -> None:
+        """Add to the free part, or with a negative amount take from it."""
+        balance = self._touch(asset)
+        assert balance.free + amount >= 0, "what is not free does not leave"
+        balance.free += amount
+
     def lock(self, asset: str, amount: Amount) -> None:
         """Move from free to locked."""
         balance = self._touch(asset)

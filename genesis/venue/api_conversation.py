@@ -1,44 +1,25 @@
-"""A WebSocket API connection on its socket: each request's way, from coming in to being answered.
+"""A WebSocket API connection on its socket: its requests, and the events of its subscriptions.
 
-Where the venue has a `FaultPlan`, the way is as lossy as it says; without one, requests are carried
+What becomes of either is the venue's `FaultDesk`'s to say; without a fault, requests are carried
 out as they come in and replies go out before the events they cause.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final
 
-from genesis.units import Nanos
+import msgspec
+
+from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue.api_session import ApiRequest, ApiSession
 from genesis.venue.connection import VenueConnection
-from genesis.venue.faults import EVENT_FAITHFUL, FAITHFUL, FaultPlan, RequestFate
+from genesis.venue.fates import ReplyForm
+from genesis.venue.refusals import Refused
 from genesis.venue.request_desk import RequestDesk
+from genesis.venue.request_way import RequestVenue, RequestWay, occasion_of
 from genesis.venue.websocket_frames import text_frame
 
-
-class ApiVenue(Protocol):
-    """The server, as its conversations see it."""
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the venue answers nothing more."""
-
-    @property
-    def faults(self) -> FaultPlan | None:
-        """What goes wrong, if anything is to."""
-
-    @property
-    def latency(self) -> Nanos:
-        """How long a request is on its way."""
-
-    def now(self) -> Nanos:
-        """Return the venue's time."""
-
-    def after(self, delay: Nanos, act: Callable[[], None]) -> None:
-        """Act when a delay is over: at once if there is none."""
-
-    def tell(self) -> None:
-        """Send the events of the last step."""
+_NOBODYS_ID: Final = msgspec.Raw(b'"venue-0000-no-such-request"')
 
 
 class ApiConversation:
@@ -48,7 +29,7 @@ class ApiConversation:
         self,
         connection: VenueConnection,
         desk: RequestDesk,
-        venue: ApiVenue,
+        venue: RequestVenue,
         *,
         number: int,
         rate_limits: bool,
@@ -56,9 +37,12 @@ class ApiConversation:
         self._connection = connection
         self._venue = venue
         self._stream_is_silent = False
+        self._held_event: bytes | None = None
         self._session = ApiSession(
             desk, number, self._send_event, venue.now(), rate_limits=rate_limits
         )
+
+    # What its connection asks of it.
 
     def receive(self, message: bytes) -> None:
         """Take a request."""
@@ -66,62 +50,61 @@ class ApiConversation:
         if venue.has_failed:
             return
         now = venue.now()
-        admitted = self._session.admit(message, now)
-        fate = FAITHFUL
-        if venue.faults is not None:
-            fate = venue.faults.request_fate(admitted.method, _asked_for(admitted), now)
-        if fate.answer is not None:
-            self._write((self._session.refuse(admitted, fate.answer, now),))
-        if fate.cuts_connection:
-            self._connection.abort()
-        if fate.is_executed:
-            venue.after(venue.latency + fate.delay, partial(self._forward, admitted, fate))
+        asked = self._session.admit(message, now)
+        occasion = occasion_of(asked, "ws", self._connection.address)
+        RequestWay(venue, self, asked, venue.faults.request_fate(occasion, now)).begin()
 
     def receive_control(self) -> None:
         """Pings and pongs are free here."""
+
+    def announce_shutdown(self, now: Nanos) -> None:
+        """Say that the venue ends this connection soon."""
+        self._write((b'{"event":{"e":"serverShutdown","E":%d}}' % (now // NANOS_PER_MS),))
+
+    def terminate_user_streams(self, now: Nanos) -> None:
+        """End the subscriptions, and say so."""
+        self._write(self._session.terminate_subscriptions(now))
 
     def close(self) -> None:
         """End the subscriptions. What was requested is carried out all the same."""
         self._session.close()
 
-    def _forward(self, admitted: ApiRequest, fate: RequestFate) -> None:
-        """Hand the request to the matching engine's queue, unless it has grown too old."""
-        now = self._venue.now()
-        self._session.forward(admitted, now)
-        self._venue.after(fate.queue_delay, partial(self._execute, admitted, fate, now))
+    # What the way of a request asks of it.
 
-    def _execute(self, admitted: ApiRequest, fate: RequestFate, forwarded_at: Nanos) -> None:
-        venue = self._venue
-        if venue.has_failed:
-            return
-        now = venue.now()
-        faults = venue.faults
-        # However starved this process is, it keeps the bound that clients rely on.
-        is_late = faults is not None and now - forwarded_at > faults.queue_delay_max
-        if fate.queue_delay and is_late:
-            return
-        messages = self._session.execute(admitted, now)
-        if faults is not None and admitted.method == "order.place":
-            faults.order_placed(admitted.parameters.texts.get("newClientOrderId", ""), now)
-        for delay in fate.reply_delays:
-            venue.after(delay, partial(self._write, messages))
-        venue.tell()
+    def refuse(self, asked: ApiRequest, refusal: Refused, now: Nanos) -> None:
+        """Answer with a refusal."""
+        self._write((self._session.refuse(asked, refusal, now),))
+
+    def forward(self, asked: ApiRequest, now: Nanos) -> None:
+        """Hand an admitted request to matching, unless it has grown too old."""
+        self._session.forward(asked, now)
+
+    def execute(self, asked: ApiRequest, form: ReplyForm, now: Nanos) -> Callable[[], None]:
+        """Carry a forwarded request out; return what sends the reply."""
+        if form is ReplyForm.MISADDRESSED:
+            asked.id = _NOBODYS_ID
+        messages = self._session.execute(asked, now)
+        if form is ReplyForm.GARBLED:
+            messages[0] = messages[0][: len(messages[0]) // 2]
+        return partial(self._write, messages)
+
+    def cut(self) -> None:
+        """Cut the connection off."""
+        self._connection.abort()
 
     def _send_event(self, event: bytes) -> None:
         venue = self._venue
-        fate = EVENT_FAITHFUL if venue.faults is None else venue.faults.event_fate()
+        fate = venue.faults.event_fate(event, venue.now())
         self._stream_is_silent |= fate.silences_stream
-        if not self._stream_is_silent:
+        if self._stream_is_silent:
+            return
+        held, self._held_event = self._held_event, event if fate.is_held else None
+        if not fate.is_held:
             for delay in fate.delays:
                 venue.after(delay, partial(self._write, (event,)))
+        if held is not None:
+            self._write((held,))
 
     def _write(self, messages: Sequence[bytes]) -> None:
         for message in messages:
             self._connection.write_frames(text_frame(message))
-
-
-def _asked_for(admitted: ApiRequest) -> str:
-    """Return the client order id that a query names, or ""."""
-    if admitted.method != "order.status":
-        return ""
-    return admitted.parameters.texts.get("origClientOrderId", "")

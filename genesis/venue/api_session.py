@@ -5,7 +5,7 @@ rate when it comes in; `forward` tests the age of trading requests again, just b
 `execute` carries it out. Between any two of them time may pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,19 @@ STATUS_OK: Final = 200
 
 _LOGOUT: Final = "session.logout"
 _UNSUBSCRIBE: Final = "userDataStream.unsubscribe"
+SESSION_METHODS: Final = frozenset(
+    {
+        "session.logon",
+        "session.status",
+        _LOGOUT,
+        "session.subscriptions",
+        "userDataStream.subscribe",
+        "userDataStream.subscribe.signature",
+        _UNSUBSCRIBE,
+    }
+)
+"""The methods that are of one connection, beside those of `api_methods.py`."""
+
 _ENDING_METHODS: Final = frozenset({_LOGOUT, _UNSUBSCRIBE})
 
 _VERSION_PREFIX: Final = "v3/"
@@ -64,6 +77,7 @@ class ApiRequest(Admitted):
     """A request with what names it on its connection."""
 
     id: msgspec.Raw = field(default_factory=lambda: _NO_ID)
+    ends_logon: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +119,7 @@ class ApiSession:
             "userDataStream.subscribe.signature": self._subscribe_signed,
             _UNSUBSCRIBE: self._unsubscribe,
         }
+        assert self._own_methods.keys() == SESSION_METHODS, "each has its method"
         # A weight beyond the limit is shown by the first request; connecting itself succeeds.
         desk.weight.count(CONNECT_WEIGHT, self._connected_ms)
 
@@ -128,11 +143,14 @@ class ApiSession:
                 raise admitted.refusal
             result = self._run(admitted, now)
         except Refused as refusal:
-            return [self.refuse(admitted, refusal, now)]
+            messages = [self.refuse(admitted, refusal, now)]
+            if admitted.ends_logon:
+                messages += self._end_subscriptions((self._logon_subscription,), now)
+            return messages
         reply = _Reply(id=admitted.id, status=STATUS_OK, result=result)
         messages = [self._encode(admitted, reply, now)]
         if admitted.method in _ENDING_METHODS:
-            messages += self._end_subscriptions(admitted, now)
+            messages += self._end_subscriptions(self._ended_by(admitted), now)
         return messages
 
     def refuse(self, admitted: ApiRequest, refusal: Refused, now: Nanos) -> bytes:
@@ -145,6 +163,10 @@ class ApiSession:
             }
         reply = _Reply(id=admitted.id, status=refusal.status, error=failure)
         return self._encode(admitted, reply, now)
+
+    def terminate_subscriptions(self, now: Nanos) -> list[bytes]:
+        """End the subscriptions unasked; return an event for each."""
+        return self._end_subscriptions(tuple(self._subscriptions), now)
 
     def close(self) -> None:
         """End the subscriptions: the connection is gone."""
@@ -160,6 +182,7 @@ class ApiSession:
             admitted.parameters = Parameters.from_json(request.params or {})
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise refusals.invalid_json() from None
+        self._check_logon(admitted)
         admitted.id = msgspec.Raw(bytes(request.id))
         admitted.method = request.method.removeprefix(_VERSION_PREFIX)
         method = METHODS.get(admitted.method)
@@ -169,6 +192,16 @@ class ApiSession:
         self._desk.spend(admitted, weight, now)
         if method is not None and method.security is not Security.NONE:
             self._authenticate(method, admitted, now)
+
+    def _check_logon(self, admitted: ApiRequest) -> None:
+        """Refuse the first request behind the death of the session's key (section 6.2).
+
+        The refusal is nobody's by its id, and the session is not logged on any more.
+        """
+        if self._logon is not None and not self._desk.knows(self._logon.verifier):
+            self._logon = None
+            admitted.ends_logon = True
+            raise refusals.unknown_key()
 
     def _authenticate(self, method: Method, admitted: ApiRequest, now: Nanos) -> None:
         """Find the account, by the request's own key and signature or by the session's."""
@@ -266,15 +299,17 @@ class ApiSession:
         self._desk.user_streams.add(account_id, (self._number, number), self._deliver)
         return {"subscriptionId": number}
 
-    def _end_subscriptions(self, admitted: ApiRequest, now: Nanos) -> list[bytes]:
-        """End what an answered unsubscribe or logout ends; return an event for each."""
+    def _ended_by(self, admitted: ApiRequest) -> Iterable[int | None]:
+        """Return which subscriptions an answered unsubscribe or logout ends."""
         if admitted.method == _LOGOUT:
-            ended = [self._logon_subscription]
-        else:
-            wanted = admitted.parameters.integer("subscriptionId")
-            ended = list(self._subscriptions) if wanted is None else [wanted]
+            return (self._logon_subscription,)
+        wanted = admitted.parameters.integer("subscriptionId")
+        return tuple(self._subscriptions) if wanted is None else (wanted,)
+
+    def _end_subscriptions(self, numbers: Iterable[int | None], now: Nanos) -> list[bytes]:
+        """End those of some subscriptions that there are; return an event for each."""
         events = []
-        for number in ended:
+        for number in numbers:
             if number is None or number not in self._subscriptions:
                 continue
             account_id = self._subscriptions.pop(number)

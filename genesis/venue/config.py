@@ -6,7 +6,9 @@ from typing import Literal
 import msgspec
 
 from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos
+from genesis.venue.connection import PingRules
 from genesis.venue.exchange import ExchangeRules
+from genesis.venue.fault_terms import Fault
 from genesis.venue.faults import FaultOptions
 from genesis.venue.replay_market import ReplayOptions
 from genesis.venue.signatures import RegisteredKey
@@ -29,8 +31,14 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `ledger_path` ":memory:" keeps no books beyond the process. `tape_path` makes it a replay. Each
     account that a key names begins with `deposits`, asset and scaled amount. `latency` passes
-    between a request's coming in and its being carried out; `faults` is what goes wrong, by plan.
-    With `tls` every connection is encrypted; without, none is.
+    tls: TlsFiles | None = None
+    between a request's coming in and its being carried out.
+
+    `faults` is what goes wrong by share of its occasions, `schedule` what goes wrong besides, from
+    the venue's opening on; all of it is drawn from the seed of `faults`. With `admin` the venue
+    takes further faults by HTTP. Connections live for `connection_life`, and are told of their end
+    `shutdown_lead` before it. `flat_control_errors` prints errors of the streams' control messages
+    as the documents do, and not as the live venue was seen to.
     """
 
     ledger_path: Path | Literal[":memory:"]
@@ -43,4 +51,9 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
     latency: Nanos = 0
     faults: FaultOptions = FaultOptions()
     tls: TlsFiles | None = None
-    ping_interval: Nanos = 20 * NANOS_PER_SECOND
+    schedule: tuple[Fault, ...] = ()
+    admin: bool = False
+    pings: PingRules = PingRules()
+    connection_life: Nanos = 86_400 * NANOS_PER_SECOND
+    shutdown_lead: Nanos = 60 * NANOS_PER_SECOND
+    flat_control_errors: bool = False

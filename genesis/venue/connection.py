@@ -7,8 +7,9 @@ it, each one whole, so that they never break into one of its own.
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
+import msgspec
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -18,7 +19,6 @@ from genesis.limits import (
     VENUE_CLOSE_TIMEOUT,
     VENUE_MESSAGE_BYTES_MAX,
     VENUE_PINGS_UNANSWERED_MAX,
-    VENUE_PONG_TIMEOUT,
     VENUE_SEND_BUFFER_BYTES_MAX,
 )
 from genesis.units import NANOS_PER_SECOND, Nanos
@@ -30,6 +30,20 @@ _MESSAGE: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 _SEND_EOF: Final = b""
 
 
+class PingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the venue pings, and for how long it waits for the pong (section 2)."""
+
+    interval: Nanos = 20 * NANOS_PER_SECOND
+    pong_timeout: Nanos = 60 * NANOS_PER_SECOND
+
+
+class HandshakeRefusal(NamedTuple):
+    """Why a handshake is refused; with `retry_after_s` the client is told when to come again."""
+
+    status: HTTPStatus
+    retry_after_s: int = 0
+
+
 class Conversation(Protocol):
     """What a connection's path leads to: it takes messages, and writes by the connection."""
 
@@ -39,6 +53,9 @@ class Conversation(Protocol):
     def receive_control(self) -> None:
         """Take note of a ping or pong."""
 
+    def announce_shutdown(self, now: Nanos) -> None:
+        """Say that the venue ends this connection soon."""
+
     def close(self) -> None:
         """End: the connection is gone."""
 
@@ -46,7 +63,9 @@ class Conversation(Protocol):
 class ConnectionKeeper(Protocol):
     """The server, as its connections see it."""
 
-    def converse(self, connection: "VenueConnection", target: str) -> Conversation | HTTPStatus:
+    def converse(
+        self, connection: "VenueConnection", target: str
+    ) -> Conversation | HandshakeRefusal:
         """Return the conversation that a request target opens, or why there is none."""
 
     def connected(self, connection: "VenueConnection") -> bool:
@@ -65,16 +84,19 @@ class ConnectionKeeper(Protocol):
 class VenueConnection(asyncio.Protocol):
     """One client's connection, from its handshake to its end."""
 
-    def __init__(self, keeper: ConnectionKeeper, clock: Clock, ping_interval: Nanos) -> None:
+    def __init__(self, keeper: ConnectionKeeper, clock: Clock, pings: PingRules) -> None:
         self._keeper = keeper
         self._clock = clock
-        self._ping_seconds = ping_interval / NANOS_PER_SECOND
+        self._ping_rules = pings
         self._protocol = ServerProtocol(max_size=VENUE_MESSAGE_BYTES_MAX)
         self._transport: asyncio.Transport | None = None
         self._conversation: Conversation | None = None
         self._fragments: list[bytes] = []
         self._pings: dict[bytes, Nanos] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._is_mute = False
+        self.address = ""
+        """The client's, without its port."""
 
     # The transport's side.
 
@@ -82,6 +104,7 @@ class VenueConnection(asyncio.Protocol):
         """Begin."""
         # uvloop's transports are such by behavior, not by class.
         self._transport = cast(asyncio.Transport, transport)
+        self.address = str(transport.get_extra_info("peername", ("",))[0])
         if not self._keeper.connected(self):
             self._transport.abort()
 
@@ -119,14 +142,14 @@ class VenueConnection(asyncio.Protocol):
     def write_frames(self, frames: bytes) -> None:
         """Send whole frames; a client that is too far behind is cut off instead."""
         transport = self._transport
-        if transport is None or self._protocol.state is not State.OPEN:
+        if transport is None or self._is_mute or self._protocol.state is not State.OPEN:
             return
         if transport.get_write_buffer_size() > VENUE_SEND_BUFFER_BYTES_MAX:
             transport.abort()
             return
         transport.write(frames)
 
-    def fail(self, code: CloseCode, reason: str) -> None:
+    def fail(self, code: int, reason: str) -> None:
         """Close the connection, with the reason the client is told."""
         self._protocol.fail(code, reason)
         self._flush()
@@ -135,7 +158,7 @@ class VenueConnection(asyncio.Protocol):
         """Close the connection because the venue does; cut it off if the client does not answer."""
         if self._transport is None:
             return
-        if self._protocol.state is State.OPEN:
+        if self._protocol.state is State.OPEN and not self._is_mute:
             self._protocol.send_close(CloseCode.GOING_AWAY)
             self._flush()
         else:
@@ -145,6 +168,16 @@ class VenueConnection(asyncio.Protocol):
         """Cut the connection off, without a word."""
         if self._transport is not None:
             self._transport.abort()
+
+    def fall_silent(self) -> None:
+        """Send nothing more, no pings either; what comes in is taken."""
+        self._is_mute = True
+
+    def go_dark(self) -> None:
+        """Send nothing more and take nothing in; the connection stays open."""
+        self._is_mute = True
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def _act(self) -> None:
         for event in self._protocol.events_received():
@@ -157,12 +190,14 @@ class VenueConnection(asyncio.Protocol):
     def _open(self, request: Request) -> None:
         """Answer the handshake."""
         opened = self._keeper.converse(self, request.path)
-        if isinstance(opened, HTTPStatus):
-            response = self._protocol.reject(opened, f"{opened.phrase}\n")
+        if isinstance(opened, HandshakeRefusal):
+            response = self._protocol.reject(opened.status, f"{opened.status.phrase}\n")
+            if opened.retry_after_s:
+                response.headers["Retry-After"] = str(opened.retry_after_s)
         else:
             response = self._protocol.accept(request)
         self._protocol.send_response(response)
-        if isinstance(opened, HTTPStatus):
+        if isinstance(opened, HandshakeRefusal):
             return
         if self._protocol.state is State.OPEN:
             self._conversation = opened
@@ -195,7 +230,7 @@ class VenueConnection(asyncio.Protocol):
 
     def _flush(self) -> None:
         """Send what the protocol has to say."""
-        transport = self._transport
+        transport = None if self._is_mute else self._transport
         for data in self._protocol.data_to_send():
             if transport is None:
                 continue
@@ -216,13 +251,17 @@ class VenueConnection(asyncio.Protocol):
 
     def _schedule_ping(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._ping_seconds, self._ping)
+        seconds = self._ping_rules.interval / NANOS_PER_SECOND
+        self._timer = loop.call_later(seconds, self._ping)
 
     def _ping(self) -> None:
         """Ping the client, or cut it off when it has left the oldest ping unanswered too long."""
+        if self._is_mute:
+            return
         now = self._clock()
         oldest = next(iter(self._pings.values()), now)
-        if now - oldest > VENUE_PONG_TIMEOUT or len(self._pings) >= VENUE_PINGS_UNANSWERED_MAX:
+        is_late = now - oldest > self._ping_rules.pong_timeout
+        if is_late or len(self._pings) >= VENUE_PINGS_UNANSWERED_MAX:
             self.fail(CloseCode.POLICY_VIOLATION, "Pong timeout")
             return
         payload = b"%d" % now

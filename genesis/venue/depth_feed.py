@@ -22,6 +22,10 @@ class DepthSnapshot(NamedTuple):
     bids: list[tuple[Price, Quantity]]
     asks: list[tuple[Price, Quantity]]
 
+    def cut(self, limit: int) -> "DepthSnapshot":
+        """Return the same book with `limit` levels a side."""
+        return self._replace(bids=self.bids[:limit], asks=self.asks[:limit])
+
     def json(self) -> bytes:
         """Return the result of a depth request."""
         return (

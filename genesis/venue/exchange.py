@@ -5,19 +5,22 @@ every outcome that is returned, and every event that is taken, is in the ledger 
 is the venue's no and changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
+from genesis.limits import VENUE_DEPTH_LEVELS_MAX
 from genesis.units import NANOS_PER_MS, SCALE, Amount, Nanos, Quantity, notional
 from genesis.venue import refusals
 from genesis.venue.account import Account, Balance
+from genesis.venue.depth_feed import DepthSnapshot
 from genesis.venue.filters import FilterContext, check_filters
-from genesis.venue.ledger import BalanceRow, HistoryRange, Ledger, OrderKey
-from genesis.venue.listing import Listing, known_listing
+from genesis.venue.ledger import BalanceRow, HistoryRange, Ledger, OrderKey, balance_row
+from genesis.venue.listing import HALTED_STATUSES, Listing, SymbolStatus, known_listing
 from genesis.venue.market import Market
 from genesis.venue.matching import (
     Execution,
@@ -30,6 +33,8 @@ from genesis.venue.matching import (
 from genesis.venue.open_orders import OpenOrders
 from genesis.venue.order_entry import CancelRequest
 from genesis.venue.orders import ExpiryReason, NewOrder, VenueOrder, VenueTrade
+from genesis.venue.prospects import Reach, can_fill, crosses, market_cost, nearer
+from genesis.venue.reports import account_position, balance_update
 from genesis.venue.request_limits import OrderLimit, RateLimitCount, RateLimits
 from genesis.venue.settlement import Desk, Fees, Settlement, UserEvent
 
@@ -42,6 +47,14 @@ class ExchangeRules(msgspec.Struct, frozen=True, kw_only=True):
     maker_fee: Amount = SCALE // 1_000
     taker_fee: Amount = SCALE // 1_000
     limits: RateLimits = RateLimits()
+
+
+@dataclass(slots=True)
+class _HeldSnapshot:
+    """A book of an earlier moment, and how often it is still shown."""
+
+    snapshot: DepthSnapshot
+    times: int
 
 
 class Placement(NamedTuple):
@@ -61,11 +74,12 @@ class Exchange:
     def __init__(self, market: Market, ledger: Ledger, rules: ExchangeRules, now: Nanos) -> None:
         self.market = market
         self.rules = rules
-        self.listings: Mapping[str, Listing] = dict(market.listings)
+        self.listings: dict[str, Listing] = dict(market.listings)
         self._ledger = ledger
         self._accounts: dict[int, Account] = {}
         self._events: list[UserEvent] = []
         self._open = OpenOrders()
+        self._held_snapshots: dict[str, _HeldSnapshot] = {}
         self._order_ids = count(ledger.last_order_id() + 1)
         self._request_ids = count(now // _NANOS_PER_US)
         self._desk = Desk(
@@ -148,6 +162,66 @@ class Exchange:
             raise refusals.invalid_symbol()
         return listing
 
+    def depth(self, symbol: str, limit: int) -> DepthSnapshot:
+        """Return the public book of a listed symbol, or the one that is held for it."""
+        held = self._held_snapshots.get(symbol)
+        if held is None:
+            return self.market.depth(symbol, limit)
+        held.times -= 1
+        if held.times == 0:
+            del self._held_snapshots[symbol]
+        return held.snapshot.cut(limit)
+
+    # What the venue's operators do.
+
+    def relist(self, listing: Listing) -> None:
+        """Give a symbol other rules or another status; open orders stay as they are."""
+        self.listings[listing.symbol] = listing
+        self.market.halt(listing.symbol, is_halted=listing.status in HALTED_STATUSES)
+
+    def delist(self, symbol: str, now: Nanos) -> None:
+        """Take a symbol off the list; its open orders expire."""
+        if self.listings.pop(symbol, None) is None:
+            return
+        self.market.halt(symbol, is_halted=True)
+        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        for order in self._open.of_symbol(symbol):
+            self.market.book(symbol).remove(order)
+            settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
+        settlement.close()
+
+    def hold_snapshot(self, symbol: str, times: int) -> None:
+        """Show the book of this moment to the next `times` that ask for it."""
+        snapshot = self.market.depth(symbol, VENUE_DEPTH_LEVELS_MAX)
+        self._held_snapshots[symbol] = _HeldSnapshot(snapshot, times)
+
+    def transfer(self, asset: str, amount: Amount, now: Nanos) -> None:
+        """Move an amount into every account, or with a negative one as much as is free out."""
+        now_ms = now // NANOS_PER_MS
+        for account in self._accounts.values():
+            moved = max(amount, -account.free(asset))
+            account.transfer(asset, moved)
+            account.updated_ms = now_ms
+            row = balance_row(account.account_id, asset, account.balances[asset])
+            self._ledger.deposit(row, now_ms)
+            for event in (
+                balance_update(asset, moved, now_ms),
+                account_position(account, account.take_touched(), now_ms),
+            ):
+                self._events.append(UserEvent(account.account_id, event))
+
+    def fill(self, key: OrderKey, now: Nanos) -> None:
+        """Let the public take the whole rest of an open order at its own price."""
+        order = self._open.find(key)
+        if order is None:
+            return
+        execution = self.market.book(order.symbol).take(order)
+        self.market.number_trades(order.symbol, (execution,), now)
+        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement.execute(order.symbol, execution)
+        settlement.close()
+        self.market.publish(order.symbol, now)
+
     # Placing.
 
     def check(self, account_id: int, request: NewOrder, now: Nanos) -> None:
@@ -157,6 +231,8 @@ class Exchange:
             Refused: Why not.
         """
         listing = self.listing(request.symbol)
+        if listing.status is not SymbolStatus.TRADING:
+            raise refusals.new_order_rejected(refusals.MARKET_CLOSED)
         self._desk.order_limits[account_id].check(now // NANOS_PER_MS)
         context = FilterContext(
             self.market.reference_price(request.symbol, now),
@@ -175,17 +251,18 @@ class Exchange:
             raise refusals.new_order_rejected(refusals.DUPLICATE_ORDER)
         book = self.market.book(request.symbol)
         order = self._new_order(account_id, request, now)
-        if order.order_type is OrderType.LIMIT_MAKER and _crosses(order, book):
+        if order.order_type is OrderType.LIMIT_MAKER and crosses(order, book):
             raise refusals.new_order_rejected(refusals.WOULD_TAKE)
         locked = self._required_funds(order, book)
         order.order_id = next(self._order_ids)
         self._desk.order_limits[account_id].count_order(now // NANOS_PER_MS)
         settlement = Settlement(self._desk, now // NANOS_PER_MS)
         settlement.accept(order, locked)
-        if order.time_in_force is TimeInForce.FOK and not _can_fill(order, book):
+        reach = self._reach(order, now)
+        if order.time_in_force is TimeInForce.FOK and not can_fill(order, book, reach.limit):
             settlement.expire(order, ExpiryReason.UNFILLED_FOK)
         else:
-            self._match(order, book, settlement, now)
+            self._match(order, book, reach, settlement, now)
         settlement.close()
         fills = [trade for trade in settlement.trades if trade.order_id == order.order_id]
         return Placement(order, fills)
@@ -233,7 +310,7 @@ class Exchange:
         if order.side is Side.SELL:
             asset, required = listing.base_asset, order.quantity
         elif order.order_type is OrderType.MARKET:
-            asset, required = listing.quote_asset, _market_cost(order, book)
+            asset, required = listing.quote_asset, market_cost(order, book)
         else:
             asset, required = listing.quote_asset, notional(order.price, order.quantity)
         if required > self._accounts[order.account_id].free(asset):
@@ -241,18 +318,36 @@ class Exchange:
         return required
 
     def _match(
-        self, order: VenueOrder, book: InstrumentBook, settlement: Settlement, now: Nanos
+        self,
+        order: VenueOrder,
+        book: InstrumentBook,
+        reach: Reach,
+        settlement: Settlement,
+        now: Nanos,
     ) -> None:
-        limit = None if order.order_type is OrderType.MARKET else order.price
-        taker = Taker(order.side, limit, order.open_quantity, order)
+        taker = Taker(order.side, reach.limit, order.open_quantity, order)
         events = book.match(taker)
         order.open_quantity = taker.open_quantity
         executions = [event for event in events if isinstance(event, Execution)]
         self.market.number_trades(order.symbol, executions, now)
         _settle_events(order.symbol, events, settlement)
         if order.is_open:
-            _finish(order, book, settlement)
+            if reach.is_cut_short(book):
+                settlement.expire(order, ExpiryReason.PRICE_RANGE)
+            else:
+                _finish(order, book, settlement)
         self.market.publish(order.symbol, now)
+
+    def _reach(self, order: VenueOrder, now: Nanos) -> Reach:
+        """Return how far an order may follow the price: its own limit, and the symbol's range."""
+        wish = None if order.order_type is OrderType.MARKET else order.price
+        price_range = self.listing(order.symbol).price_range
+        reference = self.market.reference_price(order.symbol, now)
+        if price_range is None or reference == 0:
+            return Reach(order.side, wish, wish)
+        multiple = price_range.up if order.side is Side.BUY else price_range.down
+        bound = reference * multiple // SCALE
+        return Reach(order.side, wish, bound if wish is None else nearer(order.side, wish, bound))
 
     # Canceling.
 
@@ -262,7 +357,7 @@ class Exchange:
         Raises:
             Refused: No such order is open, or it is not in the demanded state.
         """
-        self.listing(request.symbol)
+        self._check_cancelable(request.symbol)
         key = OrderKey(
             account_id=account_id,
             symbol=request.symbol,
@@ -285,12 +380,16 @@ class Exchange:
         Raises:
             Refused: None is open.
         """
-        self.listing(symbol)
+        self._check_cancelable(symbol)
         orders = list(self._open.of_account(account_id, symbol))
         if not orders:
             raise refusals.cancel_rejected()
         self._cancel(orders, self.generated_id(), now)
         return orders
+
+    def _check_cancelable(self, symbol: str) -> None:
+        if self.listing(symbol).status in HALTED_STATUSES - {SymbolStatus.CANCEL_ONLY}:
+            raise refusals.cancel_rejected(refusals.MARKET_CLOSED)
 
     def _cancel(self, orders: Iterable[VenueOrder], cancel_id: str, now: Nanos) -> None:
         settlement = Settlement(self._desk, now // NANOS_PER_MS)
@@ -362,36 +461,6 @@ class Exchange:
                 self._desk.listings.setdefault(order.symbol, known_listing(order.symbol))
                 settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
         settlement.close()
-
-
-def _crosses(order: VenueOrder, book: InstrumentBook) -> bool:
-    """Tell whether an order would trade at once."""
-    best = book.best_price(order.side.opposite)
-    return best is not None and (best - order.price) * order.side.value <= 0
-
-
-def _can_fill(order: VenueOrder, book: InstrumentBook) -> bool:
-    """Tell whether the book holds the whole of a limit order."""
-    wanted = order.quantity
-    for price, offered in book.offers_to(order):
-        if (price - order.price) * order.side.value > 0:
-            return False
-        wanted -= offered
-        if wanted <= 0:
-            return True
-    return False
-
-
-def _market_cost(order: VenueOrder, book: InstrumentBook) -> Amount:
-    """Return what a market buy will pay, as far as the book reaches."""
-    wanted, cost = order.quantity, 0
-    for price, offered in book.offers_to(order):
-        taken = min(wanted, offered)
-        cost += notional(price, taken)
-        wanted -= taken
-        if wanted == 0:
-            break
-    return cost
 
 
 def _settle_events(symbol: str, events: Iterable[MatchEvent], settlement: Settlement) -> None:

@@ -14,7 +14,7 @@ from genesis.venue.listing import (
 )
 from genesis.venue.orders import SelfTradePrevention
 from genesis.venue.reports import JsonObject
-from genesis.venue.request_limits import RateLimits
+from genesis.venue.request_limits import RateLimit, RateLimits
 
 _ZERO: Final = text_from_fixed(0)
 
@@ -25,21 +25,23 @@ def exchange_info(listings: Iterable[Listing], limits: RateLimits, now_ms: int) 
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute),
-            _limit("ORDERS", "SECOND", 10, limits.orders_per_10s),
-            _limit("ORDERS", "DAY", 1, limits.orders_per_day),
+            _limit("REQUEST_WEIGHT", limits.weight),
+            _limit("ORDERS", limits.orders),
+            _limit("ORDERS", limits.orders_a_day),
+            _limit("CONNECTIONS", limits.connections),
         ],
         "exchangeFilters": [],
         "symbols": [_symbol(listing) for listing in listings],
     }
 
 
-def _limit(kind: str, interval: str, interval_num: int, limit: int) -> JsonObject:
+def _limit(kind: str, limit: RateLimit) -> JsonObject:
+    unit, number = limit.interval
     return {
         "rateLimitType": kind,
-        "interval": interval,
-        "intervalNum": interval_num,
-        "limit": limit,
+        "interval": unit,
+        "intervalNum": number,
+        "limit": limit.limit,
     }
 
 
@@ -47,7 +49,7 @@ def _symbol(listing: Listing) -> JsonObject:
     """Only what this venue does is offered: strict clients take the flags at their word."""
     return {
         "symbol": listing.symbol,
-        "status": "TRADING",
+        "status": listing.status,
         "baseAsset": listing.base_asset,
         "baseAssetPrecision": DECIMALS,
         "quoteAsset": listing.quote_asset,

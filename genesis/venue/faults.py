@@ -1,6 +1,6 @@
-"""What goes wrong between a client and the venue, drawn from a seed. Pure: whoever serves plays it.
+"""What goes wrong between client and venue by shares of its occasions, drawn from a seed. Pure.
 
-The faults are those of `binance-spot.md` section 15, item 10, and all are legal: a request may
+The faults are of those of `binance-spot.md` section 16, item 10, and all are legal: a request may
 vanish before or after it was carried out, wait on its way, wait again in the matching engine's
 queue, be answered late, twice, wrongly or not at all; queries and user events may lag. What never
 happens is what the protocol rules out: nothing enters the queue later than its recvWindow allows,
@@ -15,12 +15,13 @@ import msgspec
 
 from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
+from genesis.venue.answers import answer
+from genesis.venue.fates import NEVER, EventFate, RequestFate
 from genesis.venue.refusals import Refused
+from genesis.venue.request_faults import PLACEMENT
 
-_AT_ONCE: Final[tuple[Nanos, ...]] = (0,)
-_NEVER: Final[tuple[Nanos, ...]] = ()
-_PLACEMENT: Final = "order.place"
 _THROTTLED_FOR_MS: Final = 300
+_THROTTLING_CODES: Final = (-1003, -1015, -1008)
 
 
 class FaultOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,40 +64,15 @@ class FaultOptions(msgspec.Struct, frozen=True, kw_only=True):
         return any(shares)
 
 
-class RequestFate(msgspec.Struct, frozen=True, kw_only=True):
-    """One request's way.
-
-    `delay` passes before its age is tested the second time, `queue_delay` from then to its
-    execution. `answer` is said at once instead of the outcome, whether or not there will be one; so
-    is a connection cut. The reply goes out once for each of `reply_delays`.
-    """
-
-    delay: Nanos = 0
-    queue_delay: Nanos = 0
-    is_executed: bool = True
-    answer: Refused | None = None
-    reply_delays: tuple[Nanos, ...] = _AT_ONCE
-    cuts_connection: bool = False
-
-
-class EventFate(NamedTuple):
-    """One user event's way on one subscription: it goes out once for each of `delays`."""
-
-    delays: tuple[Nanos, ...] = _AT_ONCE
-    silences_stream: bool = False
-
-
-FAITHFUL: Final = RequestFate()
-EVENT_FAITHFUL: Final = EventFate()
-
-
 class _End(NamedTuple):
-    """How a request may end other than well; of these, one request meets one."""
+    """How a request may end; of the ends that are not well, one request meets one."""
 
     is_executed: bool
     answer: Refused | None = None
     cuts_connection: bool = False
 
+
+_END_WELL: Final = _End(is_executed=True)
 
 _MakeEnd: TypeAlias = Callable[[Nanos], _End]
 
@@ -105,10 +81,8 @@ class FaultPlan:
     """Draws the fate of each request and event, in the order in which they come."""
 
     def __init__(self, options: FaultOptions, random: Random) -> None:
-        self.queue_delay_max = options.queue_delay_max
         self._options = options
         self._random = random
-        self._hidden_until: dict[str, Nanos] = {}
         self._ends: tuple[tuple[float, _MakeEnd], ...] = (
             (options.request_lost, lambda _: _End(is_executed=False)),
             (options.reply_lost, lambda _: _End(is_executed=True)),
@@ -117,58 +91,44 @@ class FaultPlan:
             (options.connection_cut, self._cut),
         )
 
-    def request_fate(self, method: str, client_order_id: str, now: Nanos) -> RequestFate:
-        """Return what happens to a request that has come in.
-
-        `client_order_id` is the order that a query asks for, "" for anything else.
-        """
-        if self._is_hidden(client_order_id, now):
-            return RequestFate(
-                is_executed=False, answer=refusals.order_not_found(), reply_delays=_NEVER
-            )
+    def request_fate(self, method: str, now: Nanos) -> RequestFate:
+        """Return what happens to a request that has come in."""
         options = self._options
-        scale = 1.0 if method == _PLACEMENT else options.other_share
+        is_placement = method == PLACEMENT
+        scale = 1.0 if is_placement else options.other_share
         end = self._draw_end(scale, now)
         delay = self._delay(scale * options.request_delayed, options.request_delay_max)
         queue_delay = self._delay(scale * options.queue_delayed, options.queue_delay_max)
+        replies = NEVER
         if end is None:
+            end = _END_WELL
             replies = self._copies(
                 scale * options.reply_delayed,
                 options.reply_delay_max,
                 scale * options.reply_doubled,
             )
-            return RequestFate(delay=delay, queue_delay=queue_delay, reply_delays=replies)
+        lag = self._delay(options.query_lags, options.query_lag_max) if is_placement else 0
         return RequestFate(
             delay=delay,
             queue_delay=queue_delay,
+            queue_delay_max=options.queue_delay_max if queue_delay else 0,
             is_executed=end.is_executed,
             answer=end.answer,
-            reply_delays=_NEVER,
+            reply_delays=replies,
             cuts_connection=end.cuts_connection,
+            hidden_for=lag,
         )
 
     def event_fate(self) -> EventFate:
         """Return what happens to one user event; delays change the order of events."""
         options = self._options
         if self._happens(options.stream_silenced):
-            return EventFate(_NEVER, silences_stream=True)
+            return EventFate(NEVER, silences_stream=True)
         if self._happens(options.event_lost):
-            return EventFate(_NEVER)
+            return EventFate(NEVER)
         return EventFate(
             self._copies(options.event_delayed, options.event_delay_max, options.event_doubled)
         )
-
-    def order_placed(self, client_order_id: str, now: Nanos) -> None:
-        """Take note of a new order: queries may be blind to it for a while."""
-        lag = self._delay(self._options.query_lags, self._options.query_lag_max)
-        if not lag:
-            return
-        for seen in [name for name, until in self._hidden_until.items() if until <= now]:
-            del self._hidden_until[seen]
-        self._hidden_until[client_order_id] = now + lag
-
-    def _is_hidden(self, client_order_id: str, now: Nanos) -> bool:
-        return now < self._hidden_until.get(client_order_id, 0)
 
     def _happens(self, share: float) -> bool:
         return share > 0.0 and self._random.random() < share
@@ -194,19 +154,13 @@ class FaultPlan:
 
     def _throttle(self, now: Nanos) -> _End:
         retry_at_ms = now // NANOS_PER_MS + _THROTTLED_FOR_MS
-        refusal = self._random.choice(
-            (
-                refusals.too_much_weight(6_000, retry_at_ms),
-                refusals.too_many_orders(100, "10 SECOND", retry_at_ms),
-                refusals.overloaded(),
-            )
-        )
-        return _End(is_executed=False, answer=refusal)
+        code = self._random.choice(_THROTTLING_CODES)
+        return _End(is_executed=False, answer=answer(code, retry_at_ms))
 
     def _leave_unknown(self, _now: Nanos) -> _End:
         """Answer with a status that says nothing, of what may still be carried out."""
-        answer = self._random.choice((refusals.timed_out(), refusals.server_failed()))
-        return _End(is_executed=self._is_heads(), answer=answer)
+        said = self._random.choice((refusals.timed_out(), refusals.server_failed()))
+        return _End(is_executed=self._is_heads(), answer=said)
 
     def _cut(self, _now: Nanos) -> _End:
         return _End(is_executed=self._is_heads(), cuts_connection=True)

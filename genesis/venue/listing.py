@@ -1,6 +1,7 @@
 """What the venue lists: the trading rules of each symbol (`binance-spot.md` section 9.1)."""
 
-from typing import Final
+import enum
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +17,35 @@ MAX_NUM_ORDERS: Final = 200
 _QUOTE_ASSETS: Final = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "EUR", "TRY", "BTC", "ETH", "BNB")
 
 
+class SymbolStatus(enum.StrEnum):
+    """Whether a symbol trades, as the protocol spells it."""
+
+    TRADING = "TRADING"
+    END_OF_DAY = "END_OF_DAY"
+    HALT = "HALT"
+    BREAK = "BREAK"
+    CANCEL_ONLY = "CANCEL_ONLY"
+
+
+HALTED_STATUSES: Final = frozenset(SymbolStatus) - {SymbolStatus.TRADING}
+"""In which nobody trades. Orders are canceled with CANCEL_ONLY alone (section 7.1)."""
+
+
+class TradingRules(NamedTuple):
+    """The rules of a symbol that may change while it trades."""
+
+    tick_size: Price
+    step_size: Quantity
+    min_notional: Amount
+
+
+class PriceRange(NamedTuple):
+    """How far from the reference price a taker trades: multiples of it, scaled by 10**8."""
+
+    up: Amount
+    down: Amount
+
+
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """One listed symbol and its rules; prices, quantities and amounts are scaled integers."""
 
@@ -28,6 +58,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     max_price: Price
     max_quantity: Quantity
     market_max_quantity: Quantity
+    status: SymbolStatus = SymbolStatus.TRADING
+    price_range: PriceRange | None = None
 
     def floor_quantity(self, quantity: Quantity) -> Quantity:
         """Round down to a whole step."""

@@ -41,6 +41,12 @@ class Market(Protocol):
     def publish(self, symbol: str, now: Nanos) -> None:
         """Show what a client's action changed in the book, where the public can see it."""
 
+    def halt(self, symbol: str, *, is_halted: bool) -> None:
+        """Let nobody trade a symbol and say nothing of it on the streams, or end that."""
+
+    def shift(self, step: Nanos) -> None:
+        """Move along with the venue's clock, which was set forward or back."""
+
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         """Return a snapshot of the public book."""
 

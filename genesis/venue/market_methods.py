@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from genesis.limits import VENUE_DEPTH_LEVELS_MAX
 from genesis.venue import refusals
 from genesis.venue.api_call import Call, Method, Result, Security, Weigh, costs
 from genesis.venue.exchange_info import exchange_info
@@ -27,7 +28,7 @@ from genesis.venue.parameters import Parameters
 from genesis.venue.stream_payloads import KlineState
 
 DEPTH_LIMIT_DEFAULT: Final = 100
-DEPTH_LIMIT_MAX: Final = 5_000
+DEPTH_LIMIT_MAX: Final = VENUE_DEPTH_LEVELS_MAX
 LIMIT_DEFAULT: Final = 500
 LIMIT_MAX: Final = 1_000
 
@@ -85,7 +86,7 @@ def _weight_by_size(size: int, steps: tuple[tuple[int, int], ...], beyond: int) 
 def _depth(call: Call) -> Result:
     listing = call.exchange.listing(call.parameters.required_text("symbol"))
     limit = _limit(call.parameters, DEPTH_LIMIT_DEFAULT, DEPTH_LIMIT_MAX)
-    return msgspec.Raw(call.exchange.market.depth(listing.symbol, limit).json())
+    return msgspec.Raw(call.exchange.depth(listing.symbol, limit).json())
 
 
 def _recent_trades(call: Call) -> Result:

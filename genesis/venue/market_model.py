@@ -61,6 +61,9 @@ class _Spells:
             self.is_busy = not self.is_busy
             self._ends_at += self._length()
 
+    def shift(self, step: Nanos) -> None:
+        self._ends_at += step
+
     def _length(self) -> Nanos:
         mean = BUSY_SPELL_SECONDS if self.is_busy else QUIET_SPELL_SECONDS
         return int(self._random.expovariate(1 / mean) * NANOS_PER_SECOND) + 1
@@ -82,6 +85,9 @@ class _Steering:
         self._started_at = start
         self._counted = 0.0
         self.acts_per_second = max(ACTS_PER_SECOND_MIN, target / MESSAGES_PER_ACT)
+
+    def shift(self, step: Nanos) -> None:
+        self._started_at += step
 
     def count(self, messages: int) -> None:
         self._counted += messages
@@ -126,6 +132,7 @@ class MarketModel:
         self._weights = list(accumulate(profile.weight for profile in profiles))
         self._spells = _Spells(random, start)
         self._steering = _Steering(rate, start)
+        self._halted: set[str] = set()
         self._factor = 0.0
         self._factor_at = start
         self._depth_row = 0
@@ -179,6 +186,21 @@ class MarketModel:
         del now  # a quote carries no time
         self._publish(self._by_symbol[symbol])
 
+    def halt(self, symbol: str, *, is_halted: bool) -> None:
+        """Let nobody act on a symbol, or end that."""
+        if is_halted:
+            self._halted.add(symbol)
+        else:
+            self._halted.discard(symbol)
+
+    def shift(self, step: Nanos) -> None:
+        """Move every timer along with the venue's clock."""
+        self._skip(step)
+        self._spells.shift(step)
+        self._steering.shift(step)
+        for row in self._instruments:
+            row.shift(step)
+
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         """Return a snapshot, at random up to some events older than the stream.
 
@@ -210,6 +232,8 @@ class MarketModel:
         self._advance_factor(at)
         draw = self._random.random() * self._weights[-1]
         row = self._instruments[bisect(self._weights, draw)]
+        if row.listing.symbol in self._halted:
+            return []
         row.advance_fair(at, self._factor, self._spells.volatility)
         executions = row.act()
         self._print(row, executions, at)

@@ -262,6 +262,10 @@ class InstrumentBook:
         self._resting[order.side].remove(order)
         self.changes[order.side, order.price] = None
 
+    def take(self, order: VenueOrder) -> Execution:
+        """Let the public take the whole rest of a resting order, whatever stands before it."""
+        return self._fill_maker(order, order.open_quantity, None)
+
     def match(self, taker: Taker) -> list[MatchEvent]:
         """Let a taker trade, best price first, at one price the first come first.
 

@@ -111,6 +111,10 @@ class ModelInstrument:
         self._deviation += noise * sqrt(seconds)
         self._set_fair()
 
+    def shift(self, step: Nanos) -> None:
+        """Move along with the venue's clock."""
+        self._moved_at += step
+
     def lean(self, executions: Sequence[Execution]) -> None:
         """Let a client's trades move the fair price a part of the way they moved the best price."""
         if executions:

@@ -63,6 +63,10 @@ class OpenOrders:
             if order.account_id == account_id and symbol in (None, order.symbol)
         )
 
+    def of_symbol(self, symbol: str) -> list[VenueOrder]:
+        """Return everybody's open orders on a symbol, oldest first."""
+        return [order for order in self._by_id.values() if order.symbol == symbol]
+
 
 def _client_key(order: VenueOrder) -> _ClientKey:
     return order.account_id, order.symbol, order.client_order_id

@@ -4,10 +4,12 @@ Wordings are of `binance-spot.md` sections 7 and 11; clients compare them letter
 stands here once.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 STATUS_BAD_REQUEST: Final = 400
 STATUS_UNAUTHORIZED: Final = 401
+STATUS_BANNED: Final = 418
 STATUS_TOO_MANY_REQUESTS: Final = 429
 STATUS_SERVER_ERROR: Final = 500
 STATUS_UNAVAILABLE: Final = 503
@@ -30,6 +32,7 @@ WOULD_TAKE: Final = "Order would immediately match and take."
 ZERO_NOTIONAL: Final = "Price * QTY is zero or less."
 CANCEL_IDS_DISAGREE: Final = "Cancel order is invalid. Check origClOrdId and orderId."
 CANCEL_RESTRICTED: Final = "Order was not canceled due to cancel restrictions."
+MARKET_CLOSED: Final = "Market is closed."
 THIN_BOOK: Final = "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."
 STP_NOT_ALLOWED: Final = "This symbol does not allow the specified self-trade prevention mode."
 
@@ -44,17 +47,25 @@ _UNSUPPORTED_TYPES: Final = {
 class Refused(Exception):
     """The venue's no to one request: the answer, not a fault of the venue.
 
-    `retry_at_ms` is set on refusals for rate: the venue's clock at which the window ends.
+    `retry_at_ms` is set on refusals for rate: the venue's clock at which the window ends. What
+    `is_page` comes from something that stands before the venue: over REST it is a page of HTML.
     """
 
     def __init__(
-        self, code: int, text: str, status: int = STATUS_BAD_REQUEST, retry_at_ms: int = 0
+        self,
+        code: int,
+        text: str,
+        status: int = STATUS_BAD_REQUEST,
+        retry_at_ms: int = 0,
+        *,
+        is_page: bool = False,
     ) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
         self.status = status
         self.retry_at_ms = retry_at_ms
+        self.is_page = is_page
 
 
 def new_order_rejected(text: str) -> Refused:
@@ -243,11 +254,11 @@ def no_subscriptions_left() -> Refused:
     return Refused(-2042, "User Data Stream subscription limit reached.")
 
 
-def too_much_weight(limit: int, retry_at_ms: int) -> Refused:
+def too_much_weight(limit: int, window: str, retry_at_ms: int) -> Refused:
     """Say that the request weight of this window is used up."""
     return Refused(
         CODE_TOO_MANY_REQUESTS,
-        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        f"Too much request weight used; current limit is {limit} request weight per {window}. "
         "Please use WebSocket Streams for live updates to avoid polling the API.",
         STATUS_TOO_MANY_REQUESTS,
         retry_at_ms,
@@ -288,3 +299,37 @@ def server_failed() -> Refused:
     return Refused(
         -1000, "An unknown error occurred while processing the request.", STATUS_SERVER_ERROR
     )
+
+
+def internal_error() -> Refused:
+    """Say that something broke inside; what became of the request is not known."""
+    return Refused(
+        -1001,
+        "Internal error; unable to process your request. Please try again.",
+        STATUS_SERVER_ERROR,
+    )
+
+
+def unexpected_response() -> Refused:
+    """Say that the message bus answered nonsense; what became of the request is not known."""
+    return Refused(
+        -1006,
+        "An unexpected response was received from the message bus. Execution status unknown.",
+        STATUS_SERVER_ERROR,
+    )
+
+
+def banned(until_ms: int) -> Refused:
+    """Say that the client's address is banned. The request was not executed."""
+    return Refused(
+        CODE_TOO_MANY_REQUESTS,
+        f"Way too much request weight used; IP banned until {until_ms}. "
+        "Please use WebSocket Streams for live updates to avoid bans.",
+        STATUS_BANNED,
+        until_ms,
+    )
+
+
+def page(status: int) -> Refused:
+    """Say, as what stands before the venue, that the request ends here."""
+    return Refused(-1000, HTTPStatus(status).phrase, status, is_page=True)

@@ -122,6 +122,7 @@ class ReplayMarket:
             )
             for symbol in tape.listings
         }
+        self._halted: set[str] = set()
         self._pass_number = 0
         self._kline_at = start - start % KLINE_TICK + KLINE_TICK
         self._begin_pass(start)
@@ -174,6 +175,18 @@ class ReplayMarket:
         """Show nothing: the tape's public does not see clients' orders."""
         del now
         self._instruments[symbol].book.changes.clear()
+
+    def halt(self, symbol: str, *, is_halted: bool) -> None:
+        """Let nobody trade a symbol while its tape moves on unseen, or end that."""
+        if is_halted:
+            self._halted.add(symbol)
+        else:
+            self._halted.discard(symbol)
+
+    def shift(self, step: Nanos) -> None:
+        """Move the tape along with the venue's clock."""
+        self._pass_at += step
+        self._kline_at += step - step % KLINE_TICK
 
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         """Return the book that the tape's depth events lead to.
@@ -239,10 +252,12 @@ class ReplayMarket:
         elif frame.kind == tapes.DEPTH:
             self._apply_diff(instrument, frame, move)
         elif frame.kind == tapes.TRADE:
+            if frame.symbol in self._halted:
+                return []
             executions = self._apply_trade(instrument, frame, move)
         elif frame.last_id + move.update_ids > instrument.published.last_update_id:
             instrument.replace(self._shifted_snapshot(frame))
-        if frame.stream and frame.stream in self._audience:
+        if frame.stream in self._audience and frame.symbol not in self._halted:
             payload = frame.payload if self._options.is_raw else tapes.moved_payload(frame, move)
             self._messages.append(StreamMessage(frame.stream, payload))
         self.number_trades(frame.symbol, executions, now)
@@ -253,6 +268,8 @@ class ReplayMarket:
         """Fill resting orders that the moved book has come to."""
         fills: list[tuple[str, Execution]] = []
         for symbol in symbols:
+            if symbol in self._halted:
+                continue
             instrument = self._instruments[symbol]
             executions = instrument.book.settle_crossed()
             self.number_trades(symbol, executions, self._pass_at)

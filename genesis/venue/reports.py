@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from genesis.domain.orders import OrderType, Side
-from genesis.units import SCALE, text_from_fixed
+from genesis.units import SCALE, Amount, text_from_fixed
 from genesis.venue.account import Account
 from genesis.venue.orders import ExpiryReason, ResponseType, VenueOrder, VenueTrade
 
@@ -256,6 +256,20 @@ def account_position(account: Account, assets: Iterable[str], event_ms: int) -> 
                 }
                 for asset in assets
             ],
+        }
+    )
+
+
+def balance_update(asset: str, amount: Amount, event_ms: int) -> bytes:
+    """Return the balanceUpdate of a transfer in, or with a negative amount out."""
+    sign = "-" if amount < 0 else ""
+    return encode_json(
+        {
+            "e": "balanceUpdate",
+            "E": event_ms,
+            "a": asset,
+            "d": sign + text_from_fixed(abs(amount)),
+            "T": event_ms,
         }
     )
 

@@ -54,12 +54,31 @@ class Credentials(NamedTuple):
 
 @dataclass(slots=True)
 class RequestDesk:
-    """What all connections share. `verifiers` are the registered keys by name."""
+    """What all connections share. `verifiers` are the registered keys by name, those that live."""
 
     exchange: Exchange
     verifiers: dict[str, KeyVerifier]
     weight: WeightLimit
     user_streams: UserStreams
+    revoked: dict[str, KeyVerifier] = field(default_factory=dict)
+
+    def knows(self, verifier: KeyVerifier) -> bool:
+        """Tell whether a key is registered still."""
+        return verifier.key.api_key in self.verifiers
+
+    def revoke_key(self, api_key: str) -> None:
+        """Make a key unknown until it is restored, or every key for ""."""
+        for name in [api_key] if api_key else list(self.verifiers):
+            verifier = self.verifiers.pop(name, None)
+            if verifier is not None:
+                self.revoked[name] = verifier
+
+    def restore_key(self, api_key: str) -> None:
+        """Make a revoked key known again, or every key for ""."""
+        for name in [api_key] if api_key else list(self.revoked):
+            verifier = self.revoked.pop(name, None)
+            if verifier is not None:
+                self.verifiers[name] = verifier
 
     def spend(self, admitted: Admitted, weight: int, now: Nanos) -> None:
         """Count a request's weight.

@@ -1,24 +1,67 @@
 """Counting requests and orders in fixed windows (`binance-spot.md` section 8.3)."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from genesis.errors import ConfigError
 from genesis.venue.refusals import too_many_orders, too_much_weight
 
+SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60_000
 ORDER_WINDOW_MS: Final = 10_000
+CONNECTION_WINDOW_MS: Final = 300_000
 DAY_MS: Final = 86_400_000
 MAKER_FILL_RELIEF: Final = 5  # the docs' example of what a first fill as maker takes off
 TAKER_FILL_RELIEF: Final = 1
 
+_UNITS: Final = (
+    (DAY_MS, "DAY"),
+    (3_600_000, "HOUR"),
+    (MINUTE_MS, "MINUTE"),
+    (SECOND_MS, "SECOND"),
+)
+
+
+class RateLimit(NamedTuple):
+    """How much is allowed within one window."""
+
+    limit: int
+    window_ms: int
+
+    @property
+    def interval(self) -> tuple[str, int]:
+        """The window as the protocol spells it: a unit, and how many of them."""
+        for unit_ms, unit in _UNITS:
+            if self.window_ms % unit_ms == 0:
+                return unit, self.window_ms // unit_ms
+        raise AssertionError("windows are whole seconds")
+
+    @property
+    def window_text(self) -> str:
+        """The window as refusals name it."""
+        unit, number = self.interval
+        return f"{number} {unit}"
+
 
 class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits in force; the defaults are the live venue's."""
+    """The limits in force; the defaults are the live venue's.
 
-    weight_per_minute: int = 6_000
-    orders_per_10s: int = 100
-    orders_per_day: int = 200_000
+    Other windows, in whole seconds, let a day pass in minutes: clients are told of them.
+    """
+
+    weight: RateLimit = RateLimit(6_000, MINUTE_MS)
+    orders: RateLimit = RateLimit(100, ORDER_WINDOW_MS)
+    orders_a_day: RateLimit = RateLimit(200_000, DAY_MS)
+    connections: RateLimit = RateLimit(300, CONNECTION_WINDOW_MS)
+
+    def __post_init__(self) -> None:
+        for limit in (self.weight, self.orders, self.orders_a_day, self.connections):
+            if limit.window_ms <= 0 or limit.window_ms % SECOND_MS:
+                raise ConfigError(
+                    f"a rate limit's window of {limit.window_ms} ms: use whole seconds, for "
+                    "clients are told of them"
+                )
 
 
 class RateLimitCount(msgspec.Struct, frozen=True, rename="camel"):
@@ -64,8 +107,8 @@ class WeightLimit:
     __slots__ = ("_limit", "_window")
 
     def __init__(self, limits: RateLimits) -> None:
-        self._limit = limits.weight_per_minute
-        self._window = Window(MINUTE_MS)
+        self._limit = limits.weight
+        self._window = Window(limits.weight.window_ms)
 
     def spend(self, weight: int, now_ms: int) -> None:
         """Count a request's weight.
@@ -74,8 +117,9 @@ class WeightLimit:
             Refused: -1003, when the window's weight is used up.
         """
         self._window.add(weight, now_ms)
-        if self._window.count(now_ms) > self._limit:
-            raise too_much_weight(self._limit, self._window.ends_ms(now_ms))
+        if self._window.count(now_ms) > self._limit.limit:
+            ends_ms = self._window.ends_ms(now_ms)
+            raise too_much_weight(self._limit.limit, self._limit.window_text, ends_ms)
 
     def count(self, weight: int, now_ms: int) -> None:
         """Count a weight without refusing; a negative one is given back after a success."""
@@ -83,19 +127,18 @@ class WeightLimit:
 
     def entry(self, now_ms: int) -> RateLimitCount:
         """Return the count as replies show it."""
-        count = self._window.count(now_ms)
-        return RateLimitCount("REQUEST_WEIGHT", "MINUTE", 1, self._limit, count)
+        return _entry("REQUEST_WEIGHT", self._limit, self._window.count(now_ms))
 
 
 class OrderLimit:
     """Unfilled orders of one account."""
 
-    __slots__ = ("_day", "_limits", "_ten_seconds")
+    __slots__ = ("_day", "_limits", "_short")
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
-        self._ten_seconds = Window(ORDER_WINDOW_MS)
-        self._day = Window(DAY_MS)
+        self._short = Window(limits.orders.window_ms)
+        self._day = Window(limits.orders_a_day.window_ms)
 
     def check(self, now_ms: int) -> None:
         """Refuse a further order when a window is full.
@@ -103,27 +146,52 @@ class OrderLimit:
         Raises:
             Refused: -1015, with the window that is full.
         """
-        if self._day.count(now_ms) >= self._limits.orders_per_day:
-            raise too_many_orders(self._limits.orders_per_day, "1 DAY", self._day.ends_ms(now_ms))
-        if self._ten_seconds.count(now_ms) >= self._limits.orders_per_10s:
-            ends_ms = self._ten_seconds.ends_ms(now_ms)
-            raise too_many_orders(self._limits.orders_per_10s, "10 SECOND", ends_ms)
+        for window, limit in (
+            (self._day, self._limits.orders_a_day),
+            (self._short, self._limits.orders),
+        ):
+            if window.count(now_ms) >= limit.limit:
+                raise too_many_orders(limit.limit, limit.window_text, window.ends_ms(now_ms))
 
     def count_order(self, now_ms: int) -> None:
         """Count one order."""
-        self._ten_seconds.add(1, now_ms)
+        self._short.add(1, now_ms)
         self._day.add(1, now_ms)
 
     def relieve(self, now_ms: int, relief: int) -> None:
         """Take off what the first fill of an order earns."""
-        self._ten_seconds.add(-relief, now_ms)
+        self._short.add(-relief, now_ms)
         self._day.add(-relief, now_ms)
 
     def entries(self, now_ms: int) -> list[RateLimitCount]:
         """Return the counts as replies show them."""
         limits = self._limits
-        short, day = self._ten_seconds.count(now_ms), self._day.count(now_ms)
         return [
-            RateLimitCount("ORDERS", "SECOND", 10, limits.orders_per_10s, short),
-            RateLimitCount("ORDERS", "DAY", 1, limits.orders_per_day, day),
+            _entry("ORDERS", limits.orders, self._short.count(now_ms)),
+            _entry("ORDERS", limits.orders_a_day, self._day.count(now_ms)),
         ]
+
+
+class ConnectionLimit:
+    """New connections of each address."""
+
+    __slots__ = ("_by_address", "_limit", "_window_start_ms")
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limit = limits.connections
+        self._window_start_ms = 0
+        self._by_address: dict[str, int] = {}
+
+    def count_attempt(self, address: str, now_ms: int) -> int:
+        """Count an attempt to connect; return the ms at which to try again, 0 if it may."""
+        start_ms = now_ms - now_ms % self._limit.window_ms
+        if start_ms != self._window_start_ms:
+            self._window_start_ms = start_ms
+            self._by_address.clear()
+        attempts = self._by_address[address] = self._by_address.get(address, 0) + 1
+        return start_ms + self._limit.window_ms if attempts > self._limit.limit else 0
+
+
+def _entry(kind: str, limit: RateLimit, count: int) -> RateLimitCount:
+    unit, number = limit.interval
+    return RateLimitCount(kind, unit, number, limit.limit, count)

@@ -5,6 +5,7 @@ so both spend one weight and see one exchange.
 """
 
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -12,10 +13,11 @@ from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
 from genesis.venue.api_call import Method, Security
 from genesis.venue.api_methods import METHODS
-from genesis.venue.http_messages import HttpRequest, HttpResponse, json_response
+from genesis.venue.http_messages import HttpRequest, HttpResponse, html_response, json_response
 from genesis.venue.parameters import Parameters
 from genesis.venue.refusals import Refused
 from genesis.venue.request_desk import Admitted, Credentials, RequestDesk
+from genesis.venue.request_limits import RateLimitCount
 from genesis.venue.signatures import SIGNATURE_PARAMETER
 from genesis.venue.wallet_methods import WALLET_METHODS
 
@@ -94,6 +96,8 @@ class RestApi:
 
     def refuse(self, refusal: Refused, now: Nanos) -> HttpResponse:
         """Return the response that refuses a request."""
+        if refusal.is_page:
+            return html_response(HTTPStatus(refusal.status))
         headers = [*self._weight_headers(now)]
         if refusal.retry_at_ms:
             wait_ms = refusal.retry_at_ms - now // NANOS_PER_MS
@@ -115,14 +119,18 @@ class RestApi:
             self._desk.authorize(method, admitted, verifier.key)
 
     def _weight_headers(self, now: Nanos) -> Iterator[tuple[str, str]]:
-        used = str(self._desk.weight.entry(now // NANOS_PER_MS).count)
+        entry = self._desk.weight.entry(now // NANOS_PER_MS)
+        used = str(entry.count)
         yield "X-MBX-USED-WEIGHT", used
-        yield "X-MBX-USED-WEIGHT-1M", used
+        yield f"X-MBX-USED-WEIGHT-{_window_letters(entry)}", used
 
     def _order_headers(self, admitted: Admitted, now: Nanos) -> Iterator[tuple[str, str]]:
         for entry in self._desk.order_counts(admitted, now):
-            window = f"{entry.interval_num}{entry.interval[0]}"
-            yield f"X-MBX-ORDER-COUNT-{window}", str(entry.count)
+            yield f"X-MBX-ORDER-COUNT-{_window_letters(entry)}", str(entry.count)
+
+
+def _window_letters(entry: RateLimitCount) -> str:
+    return f"{entry.interval_num}{entry.interval[0]}"
 
 
 def read_parameters(request: HttpRequest) -> Parameters:

@@ -5,7 +5,6 @@ serves everything, so the exchange sees one thing at a time.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from itertools import count
@@ -13,88 +12,39 @@ from random import Random
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.frames import CloseCode
-
 from genesis.errors import ResourceError
 from genesis.limits import (
     VENUE_ACTS_PER_TURN_MAX,
     VENUE_CONNECTIONS_MAX,
-    VENUE_CONTROL_MESSAGES_PER_SECOND,
     VENUE_MARKS_PERIOD,
     VENUE_TURN_MIN,
 )
-from genesis.units import NANOS_PER_SECOND, Nanos
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+from genesis.venue.admin import FaultAdmin
 from genesis.venue.api_conversation import ApiConversation
 from genesis.venue.assembly import build_exchange
 from genesis.venue.config import VenueConfig
-from genesis.venue.connection import Clock, Conversation, VenueConnection
+from genesis.venue.connection import Clock, Conversation, HandshakeRefusal, VenueConnection
 from genesis.venue.exchange import Exchange
-from genesis.venue.faults import FaultPlan
+from genesis.venue.fault_desk import FaultDesk
+from genesis.venue.fault_stage import FaultStage
+from genesis.venue.faults import FaultOptions, FaultPlan
 from genesis.venue.http_connection import HttpConnection
 from genesis.venue.http_messages import HttpReply, HttpRequest, HttpRouter, html_response
+from genesis.venue.open_sockets import OpenSockets
 from genesis.venue.request_desk import RequestDesk
-from genesis.venue.request_limits import WeightLimit
+from genesis.venue.request_limits import ConnectionLimit, WeightLimit
 from genesis.venue.rest_conversation import RestConversations
 from genesis.venue.signatures import KeyVerifier
 from genesis.venue.sqlite_ledger import SqliteLedger
+from genesis.venue.stream_conversation import StreamConversation
 from genesis.venue.stream_hub import StreamHub
-from genesis.venue.stream_session import StreamSession, stream_path
+from genesis.venue.stream_session import stream_path
 from genesis.venue.tls import server_tls
 from genesis.venue.user_streams import UserStreams
-from genesis.venue.websocket_frames import text_frame
+from genesis.venue.venue_acts import SocketKind
 
 API_PATH: Final = "/ws-api/v3"
-
-
-class StreamConversation:
-    """A market-data connection. It is the hub's subscriber."""
-
-    def __init__(
-        self, connection: VenueConnection, hub: StreamHub, clock: Clock, path: str
-    ) -> None:
-        opened = stream_path(path)
-        assert opened is not None, "the path was read before"
-        is_combined, streams = opened
-        self._connection = connection
-        self._clock = clock
-        self._recent: deque[int] = deque(maxlen=VENUE_CONTROL_MESSAGES_PER_SECOND)
-        self._session = StreamSession(
-            is_combined=is_combined,
-            subscribed=lambda stream: hub.add(stream, self),
-            unsubscribed=lambda stream: hub.remove(stream, self),
-        )
-        self._session.subscribe(streams)
-
-    @property
-    def is_combined(self) -> bool:
-        """Whether it gets messages with their stream's name."""
-        return self._session.is_combined
-
-    def write_frames(self, frames: bytes) -> None:
-        """Send whole frames."""
-        self._connection.write_frames(frames)
-
-    def receive(self, message: bytes) -> None:
-        """Take a control message, unless there were too many of late."""
-        if self._is_within_rate():
-            self.write_frames(text_frame(self._session.receive(message)))
-
-    def receive_control(self) -> None:
-        """Count a ping or pong as a message, as the live venue does."""
-        self._is_within_rate()
-
-    def close(self) -> None:
-        """Drop every subscription."""
-        self._session.close()
-
-    def _is_within_rate(self) -> bool:
-        now = self._clock()
-        recent = self._recent
-        if len(recent) == recent.maxlen and now - recent[0] < NANOS_PER_SECOND:
-            self._connection.fail(CloseCode.POLICY_VIOLATION, "Too many requests")
-            return False
-        recent.append(now)
-        return True
 
 
 class VenueServer:
@@ -109,10 +59,10 @@ class VenueServer:
         self._connections: dict[HttpConnection | VenueConnection, None] = {}
         self._paused: set[VenueConnection] = set()
         self._numbers = count()
-        faults = config.faults
-        # A repeatable run is the point.
-        self._faults = FaultPlan(faults, Random(faults.seed)) if faults.any_fault else None  # noqa: S311
+        self._faults = _fault_desk(config.faults)
         self._hub = StreamHub(self._wake)
+        self._sockets = OpenSockets(self, config.connection_life, config.shutdown_lead)
+        self._attempts = ConnectionLimit(config.rules.limits)
         self._router = HttpRouter()
         self._server: asyncio.Server | None = None
         self._turn_timer: asyncio.TimerHandle | asyncio.Handle | None = None
@@ -121,6 +71,8 @@ class VenueServer:
         self._ledger: SqliteLedger | None = None
         self._exchange: Exchange | None = None
         self._api: RequestDesk | None = None
+        self._stage: FaultStage | None = None
+        self._clock_offset: Nanos = 0
         self.failure: asyncio.Future[None] | None = None
 
     @property
@@ -128,6 +80,12 @@ class VenueServer:
         """The exchange, once the venue is open."""
         assert self._exchange is not None, "start comes first"
         return self._exchange
+
+    @property
+    def stage(self) -> FaultStage:
+        """Where faults are given and played, once the venue is open."""
+        assert self._stage is not None, "start comes first"
+        return self._stage
 
     @property
     def frames_sent(self) -> int:
@@ -138,7 +96,9 @@ class VenueServer:
         """Open the venue and return the port it listens on; port 0 takes a free one.
 
         Raises:
-            ConfigError: Tape, key or certificate cannot be used, or the model is too small.
+            ConfigError: The tape cannot be read, a key is malformed, the model is too small, or the
+                schedule has too many faults.
+        from genesis.venue.tls import server_tls
             ResourceError: The port cannot be had.
             StorageError: The ledger cannot be opened.
         """
@@ -157,6 +117,10 @@ class VenueServer:
         weight = WeightLimit(self._config.rules.limits)
         self._api = RequestDesk(exchange, verifiers, weight, UserStreams())
         RestConversations(self._api, self).add_to(self._router)
+        self._stage = FaultStage(self, self._faults, self._sockets, self._api)
+        if self._config.admin:
+            FaultAdmin(self._stage).add_to(self._router)
+        self._stage.give(self._config.schedule)
         self._wake()
         self._schedule_marks()
         listening: int = self._server.sockets[0].getsockname()[1]
@@ -167,6 +131,8 @@ class VenueServer:
         for timer in (self._turn_timer, self._marks_timer):
             if timer is not None:
                 timer.cancel()
+        if self._stage is not None:
+            self._stage.close()
         if self._server is not None:
             self._server.close()
         self._all_gone.clear()
@@ -208,25 +174,46 @@ class VenueServer:
 
     def new_websocket(self) -> VenueConnection:
         """Return the protocol that takes over the connection of a WebSocket handshake."""
-        return VenueConnection(self, self._clock, self._config.ping_interval)
+        return VenueConnection(self, self._clock, self._config.pings)
 
-    def converse(self, connection: VenueConnection, target: str) -> Conversation | HTTPStatus:
+    def converse(self, connection: VenueConnection, target: str) -> Conversation | HandshakeRefusal:
         """Return the conversation that a request target opens, or why there is none."""
         if self.has_failed or self._api is None:
-            return HTTPStatus.SERVICE_UNAVAILABLE
-        parts = urlsplit(target)
-        if parts.path.rstrip("/") == API_PATH:
-            wanted = parse_qs(parts.query).get("returnRateLimits", ["true"])[-1]
-            return ApiConversation(
-                connection,
-                self._api,
-                self,
-                number=next(self._numbers),
-                rate_limits=wanted != "false",
+            return HandshakeRefusal(HTTPStatus.SERVICE_UNAVAILABLE)
+        kind = _kind_of(target)
+        if kind is None:
+            return HandshakeRefusal(HTTPStatus.NOT_FOUND)
+        refusal = self._limit_attempts(connection.address) or self.stage.meet(connection, kind)
+        if refusal is not None:
+            return refusal
+        conversation = self._conversation(connection, target, self._api)
+        self._sockets.add(connection, conversation, kind)
+        return conversation
+
+    def _limit_attempts(self, address: str) -> HandshakeRefusal | None:
+        """Refuse an address that has connected too often (`binance-spot.md` section 8.3)."""
+        now_ms = self.now() // NANOS_PER_MS
+        retry_at_ms = self._attempts.count_attempt(address, now_ms)
+        if not retry_at_ms:
+            return None
+        return HandshakeRefusal(HTTPStatus.TOO_MANY_REQUESTS, -(-(retry_at_ms - now_ms) // 1_000))
+
+    def _conversation(
+        self, connection: VenueConnection, target: str, api: RequestDesk
+    ) -> Conversation:
+        if _kind_of(target) == "streams":
+            is_flat = self._config.flat_control_errors
+            return StreamConversation(
+                connection, self._hub, self._clock, target, flat_errors=is_flat
             )
-        if stream_path(target) is None:
-            return HTTPStatus.NOT_FOUND
-        return StreamConversation(connection, self._hub, self._clock, target)
+        wanted = parse_qs(urlsplit(target).query).get("returnRateLimits", ["true"])[-1]
+        return ApiConversation(
+            connection,
+            api,
+            self,
+            number=next(self._numbers),
+            rate_limits=wanted != "false",
+        )
 
     def connected(self, connection: HttpConnection | VenueConnection) -> bool:
         """Take note of a new connection; False if there is no room for it."""
@@ -239,6 +226,7 @@ class VenueServer:
         """Take note that a connection is gone."""
         self._connections.pop(connection, None)
         if isinstance(connection, VenueConnection):
+            self._sockets.remove(connection)
             self.paused(connection, is_paused=False)
         if not self._connections:
             self._all_gone.set()
@@ -265,8 +253,8 @@ class VenueServer:
         return self.failure is not None and self.failure.done()
 
     @property
-    def faults(self) -> FaultPlan | None:
-        """What goes wrong, if anything is to."""
+    def faults(self) -> FaultDesk:
+        """What goes wrong."""
         return self._faults
 
     @property
@@ -276,20 +264,33 @@ class VenueServer:
 
     def now(self) -> Nanos:
         """Return the venue's time."""
-        return self._clock()
+        return self._clock() + self._clock_offset
+
+    def step_clock(self, step: Nanos) -> None:
+        """Set the venue's clock forward, or back; the market moves along."""
+        self._clock_offset += step
+        self.exchange.market.shift(step)
+        self._wake()
 
     def after(self, delay: Nanos, act: Callable[[], None]) -> None:
         """Act when a delay is over: at once if there is none."""
         if delay == 0:
             act()
         else:
-            loop = asyncio.get_running_loop()
-            loop.call_later(delay / NANOS_PER_SECOND, self._guard, act)
+            self.schedule(delay, act)
+
+    def schedule(self, delay: Nanos, act: Callable[[], None]) -> asyncio.TimerHandle:
+        """Act when a delay is over; the timer can be canceled."""
+        loop = asyncio.get_running_loop()
+        return loop.call_later(delay / NANOS_PER_SECOND, self._guard, act)
 
     def tell(self) -> None:
         """Send what the last step has to say: to the public, then to those it concerns."""
         assert self._api is not None
-        self._hub.publish(self.exchange.market.take_messages())
+        messages = self.exchange.market.take_messages()
+        if self._faults.has_frame_faults:
+            messages = self.stage.strike_frames(messages, self._hub.publish)
+        self._hub.publish(messages)
         self._api.user_streams.publish(self.exchange.take_events())
 
     # The market's turns.
@@ -310,7 +311,7 @@ class VenueServer:
         if self.has_failed or (self._config.replay.speed == 0 and self._paused):
             return
         exchange = self.exchange
-        now = self._clock()
+        now = self.now()
         more_due = exchange.advance(now, VENUE_ACTS_PER_TURN_MAX)
         self.tell()
         next_at = exchange.next_at
@@ -320,9 +321,7 @@ class VenueServer:
             self._schedule_turn(max(VENUE_TURN_MIN, next_at - now) / NANOS_PER_SECOND)
 
     def _schedule_marks(self) -> None:
-        loop = asyncio.get_running_loop()
-        seconds = VENUE_MARKS_PERIOD / NANOS_PER_SECOND
-        self._marks_timer = loop.call_later(seconds, self._guard, self._save_marks)
+        self._marks_timer = self.schedule(VENUE_MARKS_PERIOD, self._save_marks)
 
     def _save_marks(self) -> None:
         self.exchange.save_marks()
@@ -334,3 +333,16 @@ class VenueServer:
             act()
         except Exception as error:
             self.failed(error)
+
+
+def _kind_of(target: str) -> SocketKind | None:
+    """Return what a request target leads to, or None if to nothing."""
+    if urlsplit(target).path.rstrip("/") == API_PATH:
+        return "api"
+    return None if stream_path(target) is None else "streams"
+
+
+def _fault_desk(options: FaultOptions) -> FaultDesk:
+    """Return the desk of a venue; a run that can be repeated is the point of its seeds."""
+    plan = FaultPlan(options, Random(options.seed)) if options.any_fault else None  # noqa: S311
+    return FaultDesk(Random(options.seed), plan)  # noqa: S311

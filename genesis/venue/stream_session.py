@@ -5,7 +5,7 @@ streams a connection has, and in which form it gets them.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -74,7 +74,8 @@ def stream_path(target: str) -> tuple[bool, list[str]] | None:
 class StreamSession:
     """Subscriptions of one connection.
 
-    `subscribed` and `unsubscribed` are told of each change.
+    `subscribed` and `unsubscribed` are told of each change. Errors stand in an object of their own,
+    as captures of the live venue show them, or flat beside the id, as its documents do.
     """
 
     def __init__(
@@ -83,11 +84,18 @@ class StreamSession:
         is_combined: bool,
         subscribed: Callable[[str], None],
         unsubscribed: Callable[[str], None],
+        flat_errors: bool = False,
     ) -> None:
         self.is_combined = is_combined
+        self._flat_errors = flat_errors
         self._subscribed = subscribed
         self._unsubscribed = unsubscribed
         self._streams: dict[str, None] = {}
+
+    @property
+    def streams(self) -> Collection[str]:
+        """The streams it has, in the order in which they began."""
+        return self._streams
 
     def subscribe(self, streams: Sequence[str]) -> bool:
         """Add streams, those that are there already without effect; False if that is too many."""
@@ -110,15 +118,21 @@ class StreamSession:
         try:
             request = _decode_request(message)
         except msgspec.ValidationError as error:
-            return _refusal(CODE_INVALID_REQUEST, f"Invalid request: {error}", None)
+            return self._refusal(CODE_INVALID_REQUEST, f"Invalid request: {error}", None)
         except (msgspec.DecodeError, UnicodeDecodeError):
             text = "Invalid JSON: expected value at line 1 column 1"
-            return _refusal(CODE_INVALID_JSON, text, None)
+            return self._refusal(CODE_INVALID_JSON, text, None)
         try:
             result = self._run(request)
         except _ControlError as error:
-            return _refusal(error.code, error.text, request.id)
+            return self._refusal(error.code, error.text, request.id)
         return encode_json({"result": result, "id": request.id})
+
+    def _refusal(self, code: int, text: str, request_id: int | str | None) -> bytes:
+        error = {"code": code, "msg": text}
+        if self._flat_errors:
+            return encode_json({**error, "id": request_id})
+        return encode_json({"error": error, "id": request_id})
 
     def _run(self, request: _ControlRequest) -> list[str] | bool | None:
         match request.method:
@@ -170,7 +184,3 @@ def _names(request: _ControlRequest) -> list[str]:
     ):
         raise _ControlError(CODE_INVALID_REQUEST, "Invalid request: invalid stream")
     return names
-
-
-def _refusal(code: int, text: str, request_id: int | str | None) -> bytes:
-    return encode_json({"error": {"code": code, "msg": text}, "id": request_id})

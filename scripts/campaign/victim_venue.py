@@ -11,7 +11,14 @@ from genesis.units import NANOS_PER_MS
 from genesis.venue.api_session import ApiSession
 from genesis.venue.config import VenueConfig
 from genesis.venue.exchange import ExchangeRules
-from genesis.venue.request_limits import RateLimits
+from genesis.venue.request_limits import (
+    CONNECTION_WINDOW_MS,
+    DAY_MS,
+    MINUTE_MS,
+    ORDER_WINDOW_MS,
+    RateLimit,
+    RateLimits,
+)
 from genesis.venue.sqlite_ledger import SqliteLedger
 from scripts.campaign.fuses import Point, set_fuse
 from scripts.campaign.plan import plan_of_this_process
@@ -24,7 +31,10 @@ POINTS: Final = (
     Point("executed, not answered", ApiSession, "execute", is_after=True, passages_max=300),
 )
 _NO_LIMIT: Final = RateLimits(
-    weight_per_minute=10**9, orders_per_10s=10**9, orders_per_day=10**9
+    weight=RateLimit(10**9, MINUTE_MS),
+    orders=RateLimit(10**9, ORDER_WINDOW_MS),
+    orders_a_day=RateLimit(10**9, DAY_MS),
+    connections=RateLimit(10**9, CONNECTION_WINDOW_MS),
 )  # restarts and orders at this pace would use up the live venue's
 
 _real_config = venue.venue_config

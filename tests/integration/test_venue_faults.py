@@ -1,4 +1,4 @@
-"""The simulated venue's faults on real sockets: what a client sees, and what the books say."""
+"""Faults that befall a share of the simulated venue's requests and events, on real sockets."""
 
 import asyncio
 
@@ -8,53 +8,27 @@ from websockets.exceptions import ConnectionClosed
 from genesis.config import VenueFaultSettings
 from genesis.units import NANOS_PER_MS
 from genesis.venue.faults import FaultOptions
-from genesis.venue.ledger import HistoryRange
-from genesis.venue.server import VenueServer
 from tests.support.venue import (
     DEADLINE_SECONDS,
-    ApiClient,
     api_client,
     model_config,
     now_ms,
     open_venue,
     signed,
 )
+from tests.support.venue_orders import (
+    MARKET_BUY,
+    send_order,
+    status_of,
+    trades_in_books,
+    until_known,
+)
 from workers.venue import fault_options
-
-MARKET_BUY = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001"}
 
 
 def faulty(**options: float) -> FaultOptions:
     """Return faults that orders alone suffer."""
     return FaultOptions(other_share=0.0, **options)  # type: ignore[arg-type]
-
-
-async def send_order(client: ApiClient, name: str = "mine", **changes: object) -> int:
-    """Send a signed order without waiting for anything; return the request's id."""
-    order = {**MARKET_BUY, "newClientOrderId": name, "timestamp": now_ms(), **changes}
-    return await client.send("order.place", **signed(order))
-
-
-async def status_of(client: ApiClient, name: str = "mine") -> dict[str, object]:
-    """Return the whole reply to a query."""
-    query = {"symbol": "BTCUSDT", "origClientOrderId": name, "timestamp": now_ms()}
-    return await client.call("order.status", **signed(query))
-
-
-async def until_known(client: ApiClient, name: str = "mine") -> dict[str, object]:
-    """Ask until the order is there."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        reply = await status_of(client, name)
-        while reply["status"] != 200:
-            await asyncio.sleep(0.02)  # each question costs weight
-            reply = await status_of(client, name)
-    return reply
-
-
-def trades_in_books(server: VenueServer) -> int:
-    """Count the account's trades."""
-    wanted = HistoryRange(account_id=1, symbol="BTCUSDT", limit=1_000)
-    return len(server.exchange.trades(wanted))
 
 
 async def test_a_lost_request_leaves_no_trace() -> None:

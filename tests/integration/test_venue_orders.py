@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from genesis.errors import ConfigError, ResourceError, StorageError
 from genesis.units import NANOS_PER_MS
 from genesis.venue.config import ModelOptions
+from genesis.venue.connection import PingRules
 from genesis.venue.server import VenueServer
 from genesis.venue.sqlite_ledger import SqliteLedger
 from tests.support.venue import (
@@ -246,7 +247,7 @@ async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 async def test_pings_come_as_configured() -> None:
     """Each with a payload of its own, and a pong keeps the connection."""
-    config = model_config(ping_interval=20 * NANOS_PER_MS)
+    config = model_config(pings=PingRules(interval=20 * NANOS_PER_MS))
     async with open_venue(config) as (_, address):
         reader, writer = await handshake(address)
         payloads = set()
@@ -261,12 +262,10 @@ async def test_pings_come_as_configured() -> None:
         await writer.wait_closed()
 
 
-async def test_a_client_that_leaves_pings_unanswered_is_cut_off(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_client_that_leaves_pings_unanswered_is_cut_off() -> None:
     """1008 after the time for an answer has passed; a pong nobody asked for does not count."""
-    monkeypatch.setattr("genesis.venue.connection.VENUE_PONG_TIMEOUT", 50 * NANOS_PER_MS)
-    config = model_config(ping_interval=20 * NANOS_PER_MS)
+    pings = PingRules(interval=20 * NANOS_PER_MS, pong_timeout=50 * NANOS_PER_MS)
+    config = model_config(pings=pings)
     async with open_venue(config) as (_, address):
         reader, writer = await handshake(address)
         writer.write(bytes((0x80 | PONG, 0x80)) + bytes(4))

@@ -91,6 +91,14 @@ class StillMarket:
         del now
         self.books[symbol].changes.clear()
 
+    def halt(self, symbol: str, *, is_halted: bool) -> None:
+        """Keep still, as ever."""
+        del symbol, is_halted
+
+    def shift(self, step: Nanos) -> None:
+        """Keep no time."""
+        del step
+
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         """Return the public book."""
         book = self.books[symbol]

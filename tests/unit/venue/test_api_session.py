@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from genesis.venue.exchange import ExchangeRules
-from genesis.venue.request_limits import RateLimits
+from genesis.venue.request_limits import MINUTE_MS, RateLimit, RateLimits
 from tests.support.venue import API_KEY, Floor, sign, signed
 from tests.support.venue_session import (
     HMAC_SECRET,
@@ -154,7 +154,7 @@ def test_rate_limits_may_be_left_out(client: SessionClient) -> None:
 
 def test_weight_is_limited(client: SessionClient) -> None:
     """429 says when the window ends; what was refused still counts."""
-    rules = ExchangeRules(limits=RateLimits(weight_per_minute=25))
+    rules = ExchangeRules(limits=RateLimits(weight=RateLimit(25, MINUTE_MS)))
     client = SessionClient(floor=Floor(rules=rules))
     assert client.call("exchangeInfo")["status"] == 200
     reply = client.call("exchangeInfo")

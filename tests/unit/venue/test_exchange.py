@@ -10,7 +10,7 @@ from genesis.venue.exchange import Exchange, ExchangeRules
 from genesis.venue.ledger import HistoryRange, OrderKey
 from genesis.venue.orders import ExpiryReason, NewOrder, OrderStatus, SelfTradePrevention
 from genesis.venue.refusals import Refused
-from genesis.venue.request_limits import RateLimits
+from genesis.venue.request_limits import ORDER_WINDOW_MS, RateLimit, RateLimits
 from genesis.venue.sqlite_ledger import SqliteLedger
 from tests.support.venue import (
     NOW,
@@ -305,7 +305,7 @@ def test_a_client_id_is_unique_among_open_orders_only(floor: Floor) -> None:
 
 def test_orders_are_limited_by_window() -> None:
     """Unfilled orders are counted; a window that is full refuses, the next one accepts."""
-    rules = ExchangeRules(limits=RateLimits(orders_per_10s=2))
+    rules = ExchangeRules(limits=RateLimits(orders=RateLimit(2, ORDER_WINDOW_MS)))
     floor = Floor(rules=rules)
     for _ in range(2):
         floor.place(wish(BUY, "0.1", "59000"))
@@ -319,7 +319,7 @@ def test_orders_are_limited_by_window() -> None:
 
 def test_too_many_open_orders_on_a_symbol(floor: Floor) -> None:
     """MAX_NUM_ORDERS counts an account's open orders on the symbol."""
-    rules = ExchangeRules(limits=RateLimits(orders_per_10s=1_000))
+    rules = ExchangeRules(limits=RateLimits(orders=RateLimit(1_000, ORDER_WINDOW_MS)))
     floor = Floor(rules=rules)
     for _ in range(200):
         floor.place(wish(BUY, "0.001", "20000"))

@@ -5,14 +5,8 @@ from random import Random
 import pytest
 
 from genesis.units import NANOS_PER_MS
-from genesis.venue.faults import (
-    EVENT_FAITHFUL,
-    FAITHFUL,
-    EventFate,
-    FaultOptions,
-    FaultPlan,
-    RequestFate,
-)
+from genesis.venue.fates import EVENT_FAITHFUL, FAITHFUL, EventFate, RequestFate
+from genesis.venue.faults import FaultOptions, FaultPlan
 
 NOW = 1_780_000_000_000 * NANOS_PER_MS
 LONG = 500 * NANOS_PER_MS
@@ -25,7 +19,7 @@ def plan_of(**options: float) -> FaultPlan:
 
 def fates(plan: FaultPlan, method: str = "order.place", count: int = 400) -> list[RequestFate]:
     """Draw many fates of one kind of request."""
-    return [plan.request_fate(method, "", NOW) for _ in range(count)]
+    return [plan.request_fate(method, NOW) for _ in range(count)]
 
 
 def test_without_faults_all_goes_well() -> None:
@@ -127,24 +121,12 @@ def test_other_requests_suffer_their_own_share() -> None:
 
 
 def test_a_new_order_is_hidden_from_queries_for_a_while() -> None:
-    """A query says -2013 until the order's own lag is over, and about nothing else."""
-    plan = plan_of(query_lags=1.0, query_lag_max=LONG)
-    plan.order_placed("new", NOW)
+    """Each order has a lag of its own; nothing else is hidden."""
+    plan = plan_of(query_lags=1.0, query_lag_max=LONG, other_share=0.0)
 
-    hidden = plan.request_fate("order.status", "new", NOW)
-    assert hidden.answer is not None
-    assert (hidden.is_executed, hidden.answer.code) == (False, -2013)
-    assert plan.request_fate("order.status", "old", NOW) == FAITHFUL
-    assert plan.request_fate("order.status", "new", NOW + LONG) == FAITHFUL
-
-
-def test_what_was_hidden_is_forgotten_in_time() -> None:
-    """The plan keeps no order longer than its lag."""
-    plan = plan_of(query_lags=1.0, query_lag_max=LONG)
-    for number in range(100):
-        plan.order_placed(f"order-{number}", NOW + 2 * number * LONG)
-
-    assert plan.request_fate("order.status", "order-5", NOW) == FAITHFUL
+    lags = [fate.hidden_for for fate in fates(plan)]
+    assert 0 <= min(lags) < max(lags) <= LONG
+    assert fates(plan, "order.cancel") == [FAITHFUL] * 400
 
 
 def test_events_are_lost_delayed_doubled_and_silenced() -> None:

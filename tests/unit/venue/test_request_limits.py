@@ -3,7 +3,15 @@
 import pytest
 
 from genesis.venue.refusals import Refused
-from genesis.venue.request_limits import OrderLimit, RateLimits, WeightLimit, Window
+from genesis.venue.request_limits import (
+    DAY_MS,
+    MINUTE_MS,
+    OrderLimit,
+    RateLimit,
+    RateLimits,
+    WeightLimit,
+    Window,
+)
 
 
 def test_a_window_is_aligned_and_falls_to_zero() -> None:
@@ -27,7 +35,7 @@ def test_a_window_never_counts_below_zero() -> None:
 
 def test_weight_beyond_the_limit_is_refused_until_the_window_ends() -> None:
     """-1003 with status 429 says when to come back."""
-    weight = WeightLimit(RateLimits(weight_per_minute=50))
+    weight = WeightLimit(RateLimits(weight=RateLimit(50, MINUTE_MS)))
     weight.spend(50, 61_000)
     with pytest.raises(Refused) as caught:
         weight.spend(1, 62_000)
@@ -52,7 +60,7 @@ def test_weight_is_given_back_for_orders_that_succeed() -> None:
 
 def test_the_day_is_a_window_too() -> None:
     """-1015 names the window that is full."""
-    limit = OrderLimit(RateLimits(orders_per_day=1))
+    limit = OrderLimit(RateLimits(orders_a_day=RateLimit(1, DAY_MS)))
     limit.count_order(0)
     with pytest.raises(Refused, match="current limit is 1 orders per 1 DAY") as caught:
         limit.check(50_000)

@@ -8,7 +8,7 @@ import pytest
 from genesis.venue.exchange import ExchangeRules
 from genesis.venue.http_messages import HttpRequest, HttpResponse
 from genesis.venue.refusals import Refused
-from genesis.venue.request_limits import RateLimits
+from genesis.venue.request_limits import MINUTE_MS, RateLimit, RateLimits
 from genesis.venue.rest_api import ENDPOINTS, RestApi, read_parameters, signed_payload
 from genesis.venue.signatures import KeyVerifier, RegisteredKey
 from tests.support.venue import API_KEY, NOW, Floor, sign
@@ -229,7 +229,7 @@ def test_a_refusal_is_code_and_wording() -> None:
 
 def test_a_refusal_for_rate_says_when_to_come_back() -> None:
     """In whole seconds, none too few."""
-    rules = ExchangeRules(limits=RateLimits(weight_per_minute=3))
+    rules = ExchangeRules(limits=RateLimits(weight=RateLimit(3, MINUTE_MS)))
     api = RestApi(SessionClient(floor=Floor(rules=rules)).desk)
     request = HttpRequest(verb="GET", path="/")
     responses = [call(api, "ping", request) for _ in range(2)]

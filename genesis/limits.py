@@ -194,7 +194,7 @@ assert RECONNECT_DELAY_MIN < RECONNECT_DELAY_MAX, "delays grow"
 assert RATE_FEED_SHARE + RATE_EXECUTOR_SHARE + RATE_KEPT_SHARE == 100, "shares make a whole"
 assert 0 < 2 * RATE_WINDOW_MARGIN_MS < 1_000, "margins are a small part of the shortest window"
 assert LOG_FIELDS_MAX * LOG_FIELD_CHARS_MAX <= LOG_LINE_BYTES_MAX, "a cut line fits"
-ORDER_ATTEMPTS_MAX: Final = 8
+ORDER_ATTEMPTS_MAX: Final = 35  # one digit of the id; with the longest waits, 14 minutes of trying
 RETRY_DELAY: Final[Nanos] = 100 * NANOS_PER_MS
 RETRY_DELAY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
 QUERY_DELAYS: Final[tuple[Nanos, ...]] = tuple(

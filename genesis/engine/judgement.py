@@ -54,7 +54,7 @@ class Judge:
         canary: CanaryCap | None,
         now: Nanos,
     ) -> ApprovedOrder | Refusal:
-        """Make an intent of a signal and judge it; an approved one counts as an order from now."""
+        """Make an intent of a signal and judge it."""
         instrument = self._catalogue[signal.instrument_id]
         if quote is not None:
             self._quotes[signal.instrument_id] = quote
@@ -62,12 +62,7 @@ class Judge:
         if canary is not None:
             context = msgspec.structs.replace(context, entry_max=canary.notional)
         intent = make_intent(signal, context, self._sizing, client_order_id, now)
-        verdict = (
-            intent if isinstance(intent, Refusal) else self.approve(intent, state, canary, now)
-        )
-        if isinstance(verdict, ApprovedOrder):
-            self._order_times.append(now)
-        return verdict
+        return intent if isinstance(intent, Refusal) else self.approve(intent, state, canary, now)
 
     def quote_of(self, instrument_id: int) -> Quote | None:
         """Return the latest quote that was learned of an instrument."""
@@ -76,7 +71,7 @@ class Judge:
     def approve(
         self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
     ) -> ApprovedOrder | Refusal:
-        """Hear the risk engine on an intent."""
+        """Hear the risk engine on an intent; an approved one counts as an order from now."""
         ledger, valuation = self._ledger, self._valuation
         held = ledger.position(intent.strategy_id, intent.symbol).quantity
         entry, exit_ = self._working(intent.strategy_id, intent.symbol)
@@ -102,7 +97,10 @@ class Judge:
             filters=self._filter_facts(intent, held - exit_),
             canary=canary,
         )
-        return judge(intent, facts, self._limits, now)
+        verdict = judge(intent, facts, self._limits, now)
+        if isinstance(verdict, ApprovedOrder):
+            self._order_times.append(now)
+        return verdict
 
     def _filter_facts(self, intent: OrderIntent, sellable: Quantity) -> FilterFacts:
         """Gather what the venue's filters look at; its orders in flight count as open."""

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from genesis.domain.instruments import InstrumentCatalogue
-from genesis.domain.order_ids import OrderIdParts, encode_order_id
+from genesis.domain.order_ids import ATTEMPT_MAX, OrderIdParts, encode_order_id
 from genesis.domain.orders import (
     ExecutionReport,
     OrderIntent,
@@ -58,6 +58,8 @@ from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 _FILLS_GRACE: Final[Nanos] = NANOS_PER_SECOND
 _CANCEL_REPEAT: Final[Nanos] = 2 * NANOS_PER_SECOND
+
+assert ORDER_ATTEMPTS_MAX <= ATTEMPT_MAX, "every attempt has an id of its own"
 _CANCEL_REPEAT_SUSPENDED: Final[Nanos] = 30 * NANOS_PER_SECOND
 
 

@@ -17,7 +17,7 @@ from genesis.engine.effects import (
     Reconcile,
     Tell,
 )
-from genesis.engine.entries import Entry
+from genesis.engine.entries import Entry, OrderPrepared
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.reconciliation import VenueView
@@ -149,6 +149,10 @@ class Desk:
         found = self.core.ledger.find_order(order)
         assert found is not None
         return found.state
+
+    def prepared(self) -> list[OrderPrepared]:
+        """Return every order that was journaled, in order."""
+        return [entry for entry in self.journal if isinstance(entry, OrderPrepared)]
 
     def kinds(self) -> list[str]:
         return [type(effect).__name__ for effect in self.effects]

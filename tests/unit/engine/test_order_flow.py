@@ -7,6 +7,7 @@ import pytest
 from genesis.domain.orders import (
     OrderState,
     OrderType,
+    RefusalRule,
     ReportKind,
 )
 from genesis.engine.effects import (
@@ -16,7 +17,9 @@ from genesis.engine.effects import (
     QueryOrder,
     answer_behind_cancel,
 )
-from genesis.engine.entries import FillBooked, OrderMoved, OrderPrepared
+from genesis.engine.entries import FillBooked, OrderMoved, OrderPrepared, SignalRefused
+from genesis.exchange.binance.messages import decode_envelope
+from genesis.exchange.binance.outcomes import Reply, submit_outcome
 from genesis.exchange.gateway import (
     Accepted,
     CancelOutcome,
@@ -36,9 +39,12 @@ from tests.support.builders import (
     SECOND,
     VENUE_MS,
     fill,
+    quote,
     report,
+    risk_limits,
 )
 from tests.support.desk import FENCE_MS, ORDER, Desk, filled
+from tests.support.exchange_builders import failure
 
 
 def test_a_fill_moves_the_position_once(desk: Desk) -> None:
@@ -118,6 +124,73 @@ def test_a_retryable_refusal_is_followed_by_a_new_intent(desk: Desk) -> None:
     assert desk.state_of() is OrderState.REJECTED
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [(-1003, 429), (-1003, 418), (-1008, 503), (-1015, 429), (-1021, 400)]
+)
+def test_what_the_venue_did_not_execute_for_rate_or_time_is_wished_anew(
+    desk: Desk, code: int, status: int
+) -> None:
+    """From the venue's words to the new intent, signed for the time at which it is sent."""
+    words = Reply(decode_envelope(failure(1, code, "why", status=status)), NOW)
+    desk.judge().answer(submit_outcome(words, ORDER)).tick(NOW + SECOND // 10)
+    (entry,) = desk.prepared()[1:]
+    assert (entry.intent.client_order_id, entry.attempt) == ("G00-7-1-1-20", 2)
+    assert entry.signal == desk.prepared()[0].signal
+    assert entry.timestamp_ms == VENUE_MS + 100
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (-1013, "Filter failure: LOT_SIZE"),
+        (-1022, "Signature for this request is not valid."),
+        (-2010, "Account has insufficient balance for requested action."),
+        (-2015, "Invalid API-key, IP, or permissions for action."),
+    ],
+)
+def test_any_other_refusal_is_final(desk: Desk, code: int, reason: str) -> None:
+    """What was wrong with the order would be wrong again."""
+    words = Reply(decode_envelope(failure(1, code, reason)), NOW)
+    desk.judge().answer(submit_outcome(words, ORDER))
+    assert desk.told() == [ReportKind.REJECTED]
+    desk.tick(NOW + 4 * SECOND)
+    assert len(desk.prepared()) == 1
+
+
+def test_waits_double_up_to_half_a_minute(desk: Desk) -> None:
+    """A venue that goes on refusing is asked less and less often, each time by another order."""
+    desk.judge(expires_at=NOW + 200 * SECOND)
+    now, order, waits = NOW, ORDER, []
+    for attempt in range(1, 13):
+        desk.answer(Rejected(-1008, "overloaded", retryable=True), order, now)
+        while len(desk.prepared()) == attempt:
+            due_at = desk.core.next_deadline
+            assert due_at is not None, "a retry is due"
+            assert due_at < NOW + 200 * SECOND, "before the signal expires"
+            desk.take(desk.core.on_quotes({0: quote(received_at=due_at)}, due_at)).tick(due_at)
+        retry = desk.prepared()[-1]
+        waits.append(retry.at - now)
+        now, order = retry.at, retry.intent.client_order_id
+    tenths = [wait * 10 // SECOND for wait in waits]
+    assert tenths == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    ids = [entry.intent.client_order_id for entry in desk.prepared()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_retry_counts_in_the_rate_of_orders(desk: Desk) -> None:
+    """The venue counts it like any other order, and so do our own limits."""
+    for sequence in range(2, risk_limits().orders_per_second_max):
+        desk.judge(sequence, strategy_number=8, instrument_id=1)
+        refused = Rejected(-2010, "Market is closed.", retryable=False)
+        desk.answer(refused, desk.prepared()[-1].intent.client_order_id)
+    desk.judge().answer(Rejected(-1008, "overloaded", retryable=True)).tick(NOW + SECOND // 10)
+    assert len(desk.prepared()) == risk_limits().orders_per_second_max
+    desk.judge(99, strategy_number=8, instrument_id=1)
+    refusal = desk.journal[-1]
+    assert isinstance(refusal, SignalRefused)
+    assert refusal.refusal.rule is RefusalRule.ORDER_RATE
+
+
 def test_retries_end_when_the_signal_expires(desk: Desk) -> None:
     """Each wait is twice the last, and the strategy is told when none fits before the expiry."""
     desk.judge(expires_at=NOW + SECOND)
@@ -159,9 +232,8 @@ def test_not_found_is_believed_only_behind_the_fence(desk: Desk) -> None:
     desk.query(NotFound(), FENCE_MS + 2, cancel_first=True)
     assert desk.state_of() is OrderState.NOT_EXECUTED
     assert desk.told() == [ReportKind.NOT_EXECUTED]
-    assert not [entry for entry in desk.journal if isinstance(entry, OrderPrepared)][1:], (
-        "never sent again"
-    )
+    desk.tick(NOW + 60 * SECOND)
+    assert len(desk.prepared()) == 1, "never sent again, nor followed by another order"
 
 
 def test_a_found_order_is_adopted_with_its_fills(desk: Desk) -> None:

@@ -298,6 +298,38 @@ class ConnectionSettings(Section):
     )
 
 
+class RequestSettings(Section):
+    """How much of the venue's rate limits is used, and when it is trusted with new orders."""
+
+    reserve: Annotated[Decimal, Field(ge=0, le=Decimal("0.5"), decimal_places=4)] = Field(
+        Decimal("0.2"),
+        description="Share of each of the venue's rate limits that is kept for cancels, and of its "
+        "limits on orders for those that only shrink a position.",
+    )
+    breaker_failures: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="So many requests on end that time out or fail at the venue (5xx) stop new "
+        "orders, but for those that only shrink a position.",
+    )
+    breaker_cool_down_ms: int = Field(
+        1000,
+        ge=10,
+        le=600_000,
+        description="Until the venue is tried again, ms; doubles with each failure.",
+    )
+    breaker_cool_down_max_ms: int = Field(
+        30_000, ge=10, le=3_600_000, description="The longest wait until it is tried again, ms."
+    )
+
+    @model_validator(mode="after")
+    def _cool_downs_are_ordered(self) -> Self:
+        if self.breaker_cool_down_max_ms < self.breaker_cool_down_ms:
+            raise ValueError("breaker_cool_down_max_ms must be at least breaker_cool_down_ms")
+        return self
+
+
 class SupervisionSettings(Section):
     """When the parent kills a child, restarts it, and gives up."""
 
@@ -375,6 +407,7 @@ class Settings(Section):
     risk: RiskSettings = RiskSettings()
     orders: OrderSettings = OrderSettings()
     connections: ConnectionSettings = ConnectionSettings()
+    requests: RequestSettings = RequestSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     links: LinkSettings = LinkSettings()
     logs: LogSettings = LogSettings()

@@ -106,7 +106,8 @@ BOOK_DELTAS_BUFFERED_MAX: Final = 600  # a minute of the 100 ms stream
 SNAPSHOT_LEVELS: Final = 1_000
 SNAPSHOT_SPACING: Final[Nanos] = 100 * NANOS_PER_MS
 SNAPSHOT_BURST: Final = 20
-SNAPSHOT_REFILL: Final[Nanos] = 1_500 * NANOS_PER_MS  # 40 a minute at weight 50: a third of 6 000
+SNAPSHOT_WEIGHT: Final = 50
+SNAPSHOT_REFILL: Final[Nanos] = 2_300 * NANOS_PER_MS  # 26 a minute, besides the burst
 SNAPSHOT_RETRY_MIN: Final[Nanos] = 250 * NANOS_PER_MS
 SNAPSHOT_RETRY_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND
 FIXED_MAX: Final = (1 << 63) - 1  # the widest number a record holds
@@ -169,7 +170,6 @@ CATALOGUE_BYTES_MAX: Final = 64 * 1024 * 1024
 REST_CONNECTIONS_MAX: Final = 8
 REST_IDLE_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND  # then a kept connection may be half dead
 RATE_WINDOW_MARGIN_MS: Final = 250  # how far our estimate of the venue's clock may be off
-RATE_RESERVE_BPS: Final = 2_000  # a fifth of each limit stays out of ordinary reach
 RATE_HALVED_MS: Final = 10 * 60 * 1_000  # for how long after a refusal for weight
 BAN_MS: Final = 2 * 60 * 1_000  # the shortest that the venue imposes
 BAN_MS_MAX: Final = 4 * 86_400 * 1_000  # its longest is three days
@@ -191,6 +191,9 @@ assert max(CONNECTIONS_OF_FEED, CONNECTIONS_OF_EXECUTOR) <= CONNECTION_ATTEMPTS_
 assert CONNECTIONS_OF_FEED >= 2 * (STREAM_CONNECTIONS_MAX + 1), "the feed may be restarted"
 assert LISTING_ATTEMPTS_MAX <= CONNECTIONS_OF_PARENT, "the parent counts no attempt: it has few"
 assert RECONNECT_DELAY_MIN < RECONNECT_DELAY_MAX, "delays grow"
+assert (SNAPSHOT_BURST + 60 * NANOS_PER_SECOND // SNAPSHOT_REFILL) * SNAPSHOT_WEIGHT < (
+    6_000 * 80 // 100 * RATE_FEED_SHARE // 100
+), "the feed's snapshots keep within its share of the live venue's limit, reserve left alone"
 assert RATE_FEED_SHARE + RATE_EXECUTOR_SHARE + RATE_KEPT_SHARE == 100, "shares make a whole"
 assert 0 < 2 * RATE_WINDOW_MARGIN_MS < 1_000, "margins are a small part of the shortest window"
 assert LOG_FIELDS_MAX * LOG_FIELD_CHARS_MAX <= LOG_LINE_BYTES_MAX, "a cut line fits"

@@ -21,32 +21,27 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
-from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
+from genesis.engine.rules import (
+    canary_rules,
+    order_rules,
+    risk_limits,
+    sizing_rules,
+)
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.errors import ConfigError
-from genesis.exchange.binance.rest_path import RestPath
 from genesis.exchange.binance.signing import Signer, make_signer
-from genesis.exchange.binance.ws_gateway import WsGateway
-from genesis.exchange.connection_budget import ConnectionBudget
-from genesis.exchange.connection_life import ConnectionPolicy
-from genesis.exchange.endpoints import Endpoints
-from genesis.exchange.fallback_gateway import FallbackGateway
 from genesis.exchange.gateway import UserEvent
-from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
-from genesis.exchange.tls import tls_for
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.codec import decode_signals, encode_report
 from genesis.ipc.links import RingPublisher, RingSubscriber
 from genesis.ipc.parking import ParkingLot
 from genesis.ipc.tables import QuoteTable
 from genesis.limits import (
-    CONNECTIONS_OF_EXECUTOR,
     EXECUTOR_DRAIN,
     GATEWAY_READY,
     JOURNAL_SWITCH_INTERVAL_SECONDS,
     MARK_PERIOD,
-    RATE_RESERVE_BPS,
     RECONCILE_CONFIRM,
     SNAPSHOT_ENTRIES,
     SUMMARY_PERIOD,
@@ -55,6 +50,7 @@ from genesis.storage.journal import Journal
 from genesis.storage.journal_writer import JournalWriter
 from genesis.storage.recovery import recover_ledger
 from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_decimal
+from workers.executor_venue import VenueWays
 from workers.process import ChildContext, run_child
 
 _Work = Callable[[], Awaitable[None]]
@@ -113,7 +109,6 @@ class _Executor:
     ) -> None:
         spec, settings = context.spec, context.settings
         assert spec.report_ring is not None, "the parent plugs the executor's links"
-        assert spec.endpoints is not None, "the venue is up before the executor"
         self._context = context
         self._writer = writer
         self._quotes = QuoteTable.attach(spec.quote_table_fd)
@@ -122,8 +117,7 @@ class _Executor:
             RingSubscriber(ring, 0, "cursor", decode_signals) for ring in spec.signal_rings
         ]
         self._parking = ParkingLot(asyncio.get_running_loop(), self._signals)
-        self._socket = self._make_socket(spec.endpoints, signer)
-        self._rest = self._make_rest(spec.endpoints, signer)
+        self._venue = VenueWays(context, signer, self._take_event)
         self._core = ExecutionCore(
             catalogue=context.catalogue,
             strategies=spec.strategies,
@@ -137,7 +131,7 @@ class _Executor:
         )
         self._engine = TradingEngine(
             core=self._core,
-            gateway=FallbackGateway(self._socket, self._rest, context.log),
+            gateway=self._venue.gateway,
             journal=writer,
             clock=context.clock,
             log=context.log,
@@ -148,56 +142,22 @@ class _Executor:
         self._counted_orders = ledger.state.orders_prepared
         self._counted_fills = ledger.state.fills_booked
 
-    def _make_socket(self, endpoints: Endpoints, signer: Signer) -> WsGateway:
-        """Make the way that orders take, and whatever is asked while it works."""
-        context, orders = self._context, self._context.settings.orders
-        return WsGateway(
-            endpoints.ws_api_url,
-            signer,
-            self._take_event,
-            clock=context.clock,
-            log=context.log,
-            recv_window_ms=orders.recv_window_ms,
-            reply_timeout_ms=orders.reply_timeout_ms,
-            tls=tls_for(endpoints.ws_api_url, endpoints.ca_file),
-            budget=ConnectionBudget(context.board.connection_attempts, CONNECTIONS_OF_EXECUTOR),
-            policy=ConnectionPolicy(
-                rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
-            ),
-        )
-
-    def _make_rest(self, endpoints: Endpoints, signer: Signer) -> RestPath:
-        """Make the way on which doubts are resolved and books compared while the other is down."""
-        context, orders = self._context, self._context.settings.orders
-        return RestPath(
-            endpoints.rest_url,
-            signer,
-            tls=tls_for(endpoints.rest_url, endpoints.ca_file),
-            limits=RateLimits(EXECUTOR_SHARES, reserve_bps=RATE_RESERVE_BPS),
-            clock=context.clock,
-            log=context.log,
-            recv_window_ms=orders.recv_window_ms,
-            reply_timeout_ms=orders.reply_timeout_ms,
-        )
-
     async def run(self) -> None:
         """Recover, trade until told to stop, and stop in order."""
-        session = asyncio.create_task(self._socket.run())
+        session = asyncio.create_task(self._venue.run())
         failure = asyncio.create_task(self._engine.failed())
         work = asyncio.create_task(self._work())
+        tasks = {session, failure, work}
         try:
-            done, _pending = await asyncio.wait(
-                {session, failure, work}, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         except BaseExceptionGroup as group:
             raise _first_cause(group) from group
         finally:
-            for task in (session, failure, work):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(session, failure, work, return_exceptions=True)
-            await self._rest.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._parking.close()
             for subscriber in self._signals:
                 subscriber.close()
@@ -205,7 +165,7 @@ class _Executor:
             self._quotes.close()
 
     async def _work(self) -> None:
-        await self._socket.wait_ready(GATEWAY_READY)
+        await self._venue.socket.wait_ready(GATEWAY_READY)
         await self._engine.start(_BOOT_ID.read_text().strip())
         await self._recover()
         async with self._background() as group:
@@ -302,7 +262,7 @@ class _Executor:
         context.control.send(summarize(self._core, context.settings.quote_asset))
         board = context.board
         board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))
-        board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._socket.clock_offset)
+        board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._venue.socket.clock_offset)
         # The journal counts over the account's life, the board over this run.
         board.add(Counter.ORDERS_SENT, state.orders_prepared - self._counted_orders)
         board.add(Counter.FILLS_APPLIED, state.fills_booked - self._counted_fills)

@@ -12,10 +12,14 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.data.counts import DropReason, FeedCounts
 from genesis.data.market_feed import MarketDataFeed
+from genesis.engine.rules import rate_limits
 from genesis.errors import ConfigError
+from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.endpoints import Endpoints
+from genesis.exchange.rate_limits import FEED_SHARES
+from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.stream_connection import AnyStreamConnection
 from genesis.exchange.stream_self_test import choose_connection_type
 from genesis.exchange.tls import tls_for
@@ -126,16 +130,26 @@ class _Feed:
         )
         self._report = DropReport(self._feed.counts, self._board, self._log)
         self._intake = FrameIntake(self._feed, self._publisher, context.clock, self._ask_snapshots)
+        self._budget = ConnectionBudget(self._board.connection_attempts, CONNECTIONS_OF_FEED)
+        venue_clock = VenueClock()
+        self._gate = RequestGate(
+            rate_limits(context.settings, FEED_SHARES),
+            venue_ms=lambda: venue_clock.timestamp_ms(context.clock.now()),
+            budget=self._budget,
+            clock=context.clock,
+            log=self._log,
+        )
         self._questions = VenueQuestions(
             spec.endpoints,
             self._feed,
             context.catalogue,
+            gate=self._gate,
+            venue_clock=venue_clock,
             clock=context.clock,
             log=self._log,
             on_books_changed=self._intake.put_depths,
         )
         self._links = self._make_links(spec.endpoints)
-        self._budget = ConnectionBudget(self._board.connection_attempts, CONNECTIONS_OF_FEED)
         self._policy = ConnectionPolicy(
             rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
         )

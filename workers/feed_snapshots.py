@@ -13,15 +13,17 @@ from genesis.clock import EngineClock
 from genesis.data.frames import SnapshotPayload, decode_snapshot
 from genesis.data.market_feed import MarketDataFeed
 from genesis.domain.instruments import InstrumentCatalogue
-from genesis.errors import MalformedMessage
+from genesis.errors import MalformedMessage, VenueUnreachable
 from genesis.exchange.binance.messages import decode_time
 from genesis.exchange.binance.outcomes import Fate, Reply, read_outcome
+from genesis.exchange.binance.request_costs import cost_of
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer
 from genesis.exchange.request_connection import RequestConnection, connect_requests
+from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.tls import tls_for
 from genesis.exchange.websocket_manager import Tenure
 from genesis.limits import FEED_CLOCK_PERIOD, READ_TIMEOUT, SNAPSHOT_LEVELS
@@ -41,11 +43,13 @@ class VenueQuestions:
         feed: MarketDataFeed,
         catalogue: InstrumentCatalogue,
         *,
+        gate: RequestGate,
+        venue_clock: VenueClock,
         clock: EngineClock,
         log: FilteringBoundLogger,
         on_books_changed: Callable[[], None],
     ) -> None:
-        self.venue_clock = VenueClock()
+        self.venue_clock = venue_clock
         self._url = endpoints.ws_api_url
         self._tls = tls_for(endpoints.ws_api_url, endpoints.ca_file)
         self._feed = feed
@@ -53,6 +57,7 @@ class VenueQuestions:
         self._clock = clock
         self._log = log
         self._on_books_changed = on_books_changed
+        self._gate = gate
         self._counters = SessionCounters()
         self._request_ids = itertools.count(1)
         self._wanted = asyncio.Event()
@@ -62,7 +67,14 @@ class VenueQuestions:
         self._wanted.set()
 
     async def connect(self) -> RequestConnection:
-        """Open a connection to the WebSocket API; market questions need no key."""
+        """Open a connection to the WebSocket API; market questions need no key.
+
+        Raises:
+            VenueUnreachable: The venue allows no connection now.
+        """
+        hold = self._gate.admit_connection()
+        if hold is not None:
+            raise VenueUnreachable(f"{self._url}: {hold.reason}")
         return await connect_requests(self._url, self._clock.now, tls=self._tls)
 
     async def serve(self, connection: RequestConnection, tenure: Tenure) -> str:
@@ -72,6 +84,7 @@ class VenueQuestions:
             on_event=self._refuse_event,
             on_unreadable_event=self._refuse_event,
             on_successor_wanted=tenure.want_successor,
+            gate=self._gate,
             clock=self._clock,
             log=self._log,
             counters=self._counters,
@@ -130,7 +143,8 @@ class VenueQuestions:
     ) -> None:
         request_id = next(self._request_ids)
         frame = msgspec.json.encode({"id": request_id, "method": method, "params": params})
-        session.request(Request(request_id, method, frame), take, READ_TIMEOUT)
+        request = Request(request_id, method, frame, cost_of(method, params))
+        session.request(request, take, READ_TIMEOUT)
 
     def _take_snapshot(self, instrument_id: int, fate: Fate) -> None:
         now = self._clock.now()

@@ -7,6 +7,8 @@ from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_engine import BASIS_POINTS, RiskLimits
 from genesis.engine.signal_pipeline import SizingRules
+from genesis.exchange.circuit_breaker import BreakerPolicy
+from genesis.exchange.rate_limits import RateLimits, RateShares
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
 
 
@@ -58,6 +60,21 @@ def canary_rules(settings: Settings, program: str) -> CanaryRules | None:
         program=program,
         max_notional=fixed_from_decimal(canary.max_notional),
         duration=canary.duration_s * NANOS_PER_SECOND,
+    )
+
+
+def rate_limits(settings: Settings, shares: RateShares) -> RateLimits:
+    """Return the venue's rate limits, for a process with these shares of them."""
+    return RateLimits(shares, reserve_bps=_basis_points(settings.requests.reserve))
+
+
+def breaker_policy(settings: Settings) -> BreakerPolicy:
+    """Return when the venue is no longer trusted with new orders, and for how long."""
+    requests = settings.requests
+    return BreakerPolicy(
+        failures_max=requests.breaker_failures,
+        cool_down=requests.breaker_cool_down_ms * NANOS_PER_MS,
+        cool_down_max=requests.breaker_cool_down_max_ms * NANOS_PER_MS,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from genesis.domain.instruments import Instrument
-from genesis.domain.orders import ExecutionReport, Fill
+from genesis.domain.orders import ExecutionReport, Fill, Refusal
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.units import Amount, Nanos
 
@@ -45,9 +45,10 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class NotSent(msgspec.Struct, frozen=True):
-    """Not one byte left this process. A new intent may follow."""
+    """Not one byte left this process. A new intent may follow; `retry_at_ms` as in `Rejected`."""
 
     reason: str
+    retry_at_ms: int = 0
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -157,6 +158,7 @@ class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str
     symbol: str
     timestamp_ms: int
+    is_reduction: bool
     frame: bytes
 
 
@@ -229,6 +231,13 @@ class Gateway(VenuePath, Protocol):
 
     def timestamp_ms(self) -> int:
         """Return the venue's time as estimated now: what a request sent now is stamped with."""
+        ...
+
+    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
+        """Tell why a new order would not be sent now, by our own rules; None if it would.
+
+        `is_reduction`: it can only shrink a position. Asking counts for nothing.
+        """
         ...
 
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:

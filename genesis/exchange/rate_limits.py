@@ -210,19 +210,13 @@ class RateLimits:
         return self._orders_held_ms
 
     def ban(self, retry_at_ms: int, now_ms: int) -> int:
-        """Hold every request and connection until a ban (418) is lifted; return when that is.
+        """Hold every request until a ban (418) is lifted; return when that is.
 
         A `retry_at_ms` of 0 is not known: then it is `BAN_MS` from now, the shortest that there is.
         """
         until_ms = self.throttle(retry_at_ms or now_ms + BAN_MS, now_ms)
         self._banned_ms = max(self._banned_ms, until_ms)
         return until_ms
-
-    def ban_hold(self, now_ms: int) -> Hold | None:
-        """Tell why no connection may be opened now; None if one may."""
-        if now_ms < self._banned_ms:
-            return self._held_by_venue(self._banned_ms, now_ms)
-        return None
 
     def usage(self, now_ms: int) -> tuple[RateUsage, ...]:
         """Return what is used of each limit."""

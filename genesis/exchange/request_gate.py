@@ -23,6 +23,7 @@ from structlog.typing import FilteringBoundLogger
 from genesis.clock import EngineClock
 from genesis.domain.orders import Refusal, RefusalRule
 from genesis.exchange.circuit_breaker import BreakerChange, BreakerState, CircuitBreaker
+from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.rate_limits import Hold, RateLimits, RateUsage
 from genesis.exchange.rate_window import RateLimit, Ticket
 from genesis.exchange.reply_facts import ReplyFacts, ReplyVerdict
@@ -52,8 +53,8 @@ class Admission(msgspec.Struct, frozen=True):
 class RequestGate:
     """Admits requests, and learns from what becomes of them.
 
-    `venue_ms` returns the venue's time as estimated now. `breaker` is None on a way that takes no
-    orders.
+    `venue_ms` returns the venue's time as estimated now. `budget` is that of all connections of the
+    process: a ban postpones them. `breaker` is None on a way that takes no orders.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class RequestGate:
         limits: RateLimits,
         *,
         venue_ms: Callable[[], int],
+        budget: ConnectionBudget,
         clock: EngineClock,
         log: FilteringBoundLogger,
         breaker: CircuitBreaker | None = None,
     ) -> None:
         self._limits = limits
         self._venue_ms = venue_ms
+        self._budget = budget
         self._clock = clock
         self._log = log
         self._breaker = breaker
@@ -135,25 +138,15 @@ class RequestGate:
             self._take_change(self._breaker.succeed(admission.period, self._clock.now()))
         if facts.verdict is ReplyVerdict.ANSWERED:
             return 0
-        return self.throttle(facts.verdict, facts.reason, facts.retry_at_ms)
+        return self._throttle(facts)
 
-    def throttle(self, verdict: ReplyVerdict, reason: str, retry_at_ms: int) -> int:
-        """Hold what the venue has refused for rate; return until when, in venue time.
+    def overhear(self, facts: ReplyFacts) -> None:
+        """Learn from a reply that answers nothing under way: whether the venue has had enough.
 
-        For refusals that answer no request of ours, such as that of a handshake.
+        It is late, or names no request, or refuses a connection.
         """
-        now_ms = self._venue_ms()
-        self.counters.throttled += 1
-        if verdict is ReplyVerdict.ORDERS_THROTTLED:
-            until_ms = self._limits.throttle_orders(retry_at_ms, now_ms)
-        elif verdict is ReplyVerdict.BANNED:
-            until_ms = self._limits.ban(retry_at_ms, now_ms)
-        else:
-            until_ms = self._limits.throttle(retry_at_ms, now_ms)
-        self._log.error(
-            "requests_throttled", kind=verdict.value, reason=reason, for_ms=until_ms - now_ms
-        )
-        return until_ms
+        if facts.verdict not in {ReplyVerdict.ANSWERED, ReplyVerdict.FAILED}:
+            self._throttle(facts)
 
     def admit_connection(self) -> Hold | None:
         """Count a new connection of the WebSocket API, or say why it may not be opened now."""
@@ -163,10 +156,6 @@ class RequestGate:
             return admitted
         self._limits.answer(admitted, (), self._venue_ms(), has_succeeded=True)
         return None
-
-    def ban_hold(self) -> Hold | None:
-        """Tell why no connection of any kind may be opened now: the address is banned."""
-        return self._limits.ban_hold(self._venue_ms())
 
     def fail_connection(self, reason: str) -> None:
         """Take note that a connection could not be made, or broke."""
@@ -199,6 +188,23 @@ class RequestGate:
             period = breaker.period
             await ask()
             self._fail("the probe was not answered", period)  # moot if it was: the period is over
+
+    def _throttle(self, facts: ReplyFacts) -> int:
+        """Hold what the venue has refused for rate; return until when, in venue time."""
+        verdict, reason, retry_at_ms = facts.verdict, facts.reason, facts.retry_at_ms
+        now_ms = self._venue_ms()
+        self.counters.throttled += 1
+        if verdict is ReplyVerdict.ORDERS_THROTTLED:
+            until_ms = self._limits.throttle_orders(retry_at_ms, now_ms)
+        elif verdict is ReplyVerdict.BANNED:
+            until_ms = self._limits.ban(retry_at_ms, now_ms)
+            self._budget.postpone(self._clock.now() + (until_ms - now_ms) * NANOS_PER_MS)
+        else:
+            until_ms = self._limits.throttle(retry_at_ms, now_ms)
+        self._log.error(
+            "requests_throttled", kind=verdict.value, reason=reason, for_ms=until_ms - now_ms
+        )
+        return until_ms
 
     def _held_by_breaker(self, cost: RequestCost) -> Hold | None:
         breaker = self._breaker

@@ -77,9 +77,9 @@ class Tenure:
 class WebSocketManager(Generic[_Connection]):
     """Keeps one WebSocket alive for as long as `run` runs; cancel it to close the socket.
 
-    `connect` opens a connection. `serve` is called with every new one and says why it came back; it
-    returns, or raises ConnectionClosed or a VenueError, when the connection is of no more use. Any
-    other exception is a bug and ends `run`.
+    `connect` opens a connection, or raises a VenueError where none may be opened now. `serve` is
+    called with every new one and says why it came back; it returns, or raises ConnectionClosed or a
+    VenueError, when the connection is of no more use. Any other exception is a bug and ends `run`.
 
     A connection that must be replaced is replaced make-before-break: its successor is opened and
     served beside it, and only when that one is ready is the old one retired. Where no successor can
@@ -156,7 +156,7 @@ class WebSocketManager(Generic[_Connection]):
         """Open one connection and have it served to its end."""
         try:
             connection = await self._connect()
-        except (OSError, InvalidHandshake) as error:
+        except (OSError, InvalidHandshake, VenueError) as error:
             self._heed_refusal(error)
             self._note_end(number, f"not connected: {str(error) or type(error).__name__}")
             return

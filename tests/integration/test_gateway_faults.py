@@ -338,11 +338,11 @@ async def test_half_a_list_of_orders_is_no_list() -> None:
     """An order that is missing from it would never be adopted."""
 
     async def fail(connection: ServerConnection, request: Request) -> None:
-        await connection.send(failure(request.id, -1003, "Too much.", status=429), text=True)
+        await connection.send(failure(request.id, -1001, "Internal error.", status=500), text=True)
 
     async with ScriptedVenue() as venue, gateway_to(venue.url) as gateway:
         venue.on("allOrders", fail)
-        assert await gateway.orders_since("BTCUSDT", 0) == NoAnswer("Too much.", -1003)
+        assert await gateway.orders_since("BTCUSDT", 0) == NoAnswer("Internal error.", -1001)
 
 
 async def test_half_a_list_of_trades_is_no_list() -> None:
@@ -353,8 +353,10 @@ async def test_half_a_list_of_trades_is_no_list() -> None:
             rows = [trade_row(trade_id) for trade_id in range(1000)]
             await connection.send(success(request.id, list(rows)), text=True)
         else:
-            await connection.send(failure(request.id, -1003, "Too much.", status=429), text=True)
+            await connection.send(
+                failure(request.id, -1001, "Internal error.", status=500), text=True
+            )
 
     async with ScriptedVenue() as venue, gateway_to(venue.url) as gateway:
         venue.on("myTrades", fail_later)
-        assert await gateway.trades_since("BTCUSDT", 0) == NoAnswer("Too much.", -1003)
+        assert await gateway.trades_since("BTCUSDT", 0) == NoAnswer("Internal error.", -1001)

@@ -43,7 +43,7 @@ from tests.support.exchange_builders import (
     symbol_entry,
     trade_row,
 )
-from tests.support.gateways import DEADLINE_S
+from tests.support.gateways import DEADLINE_S, ample_budget
 from tests.support.scripted_rest import (
     RestAnswer,
     RestCall,
@@ -73,6 +73,7 @@ async def path_to(
         signer or make_signer(API_KEY, ED25519_PEM),
         tls=None,
         limits=limits or RateLimits(EXECUTOR_SHARES, reserve_bps=2_000),
+        budget=ample_budget(),
         clock=EngineClock.start(),
         log=quiet_log(),
         recv_window_ms=2000,
@@ -448,7 +449,9 @@ async def test_an_endless_body_is_cut_off() -> None:
         client = RestClient(
             rest.url,
             tls=None,
-            gate=RequestGate(limits, venue_ms=lambda: 0, clock=clock, log=log),
+            gate=RequestGate(
+                limits, venue_ms=lambda: 0, budget=ample_budget(), clock=clock, log=log
+            ),
             clock=clock,
             log=log,
             venue_ms=lambda: 0,

@@ -1,7 +1,7 @@
 """Valid objects for tests of the exchange: intents, approved orders, instruments, wire frames."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -249,9 +249,10 @@ def trade_row(trade_id: int, **changes: Json) -> dict[str, Json]:
     return row | changes
 
 
-def success(request_id: int, result: Json) -> bytes:
-    """Return a reply frame of status 200."""
-    return msgspec.json.encode({"id": request_id, "status": 200, "result": result})
+def success(request_id: int, result: Json, rate_limits: Sequence[Json] = ()) -> bytes:
+    """Return a reply frame of status 200, with the counts that it shows."""
+    reply = {"id": request_id, "status": 200, "result": result, "rateLimits": rate_limits}
+    return msgspec.json.encode(reply)
 
 
 def failure(

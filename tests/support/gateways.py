@@ -7,10 +7,14 @@ from typing import Final, TypeVar
 
 from genesis.clock import EngineClock
 from genesis.exchange.binance.signing import Signer, make_signer
+from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.ws_gateway import WsGateway
+from genesis.exchange.circuit_breaker import BreakerPolicy, CircuitBreaker
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import UserEvent
+from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
+from genesis.exchange.request_gate import RequestGate
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
 
@@ -63,24 +67,68 @@ def ample_budget() -> ConnectionBudget:
     return ConnectionBudget([0] * (AMPLE + 1), AMPLE)
 
 
+class GateKit:
+    """A gate, and the clocks and budget it goes by: for a gateway or a session to be made with.
+
+    By default no number of failures opens its breaker.
+    """
+
+    def __init__(
+        self,
+        limits: RateLimits | None = None,
+        *,
+        failures_max: int = 1_000_000,
+        cool_down: Nanos = NANOS_PER_SECOND,
+        frozen_ms: int | None = None,
+    ) -> None:
+        """Keep the venue's time at `frozen_ms`, so that no window ends during a test."""
+        self.clock = EngineClock.start()
+        self.venue_clock = VenueClock()
+        self._frozen_ms = frozen_ms
+        self.budget = ample_budget()
+        self.limits = limits or RateLimits(EXECUTOR_SHARES, reserve_bps=2_000)
+        self.gate = RequestGate(
+            self.limits,
+            venue_ms=self.venue_ms,
+            clock=self.clock,
+            log=quiet_log(),
+            budget=self.budget,
+            breaker=CircuitBreaker(
+                BreakerPolicy(
+                    failures_max=failures_max, cool_down=cool_down, cool_down_max=16 * cool_down
+                )
+            ),
+        )
+
+    def venue_ms(self) -> int:
+        """Return the venue's time as estimated now."""
+        if self._frozen_ms is not None:
+            return self._frozen_ms
+        return self.venue_clock.timestamp_ms(self.clock.now())
+
+
 def make_gateway(
     url: str,
     log: EventLog,
     *,
+    kit: GateKit | None = None,
     signer: Signer | None = None,
     reply_timeout_ms: int = 10_000,
     policy: ConnectionPolicy = QUICK_RETURN,
 ) -> WsGateway:
     """Return a gateway to `url`, not yet running; its events go to `log`."""
+    kit = kit or GateKit()
     return WsGateway(
         url,
         signer or make_signer(API_KEY, ED25519_PEM),
         log.take,
-        clock=EngineClock.start(),
+        gate=kit.gate,
+        venue_clock=kit.venue_clock,
+        clock=kit.clock,
         log=quiet_log(),
         recv_window_ms=2000,
         reply_timeout_ms=reply_timeout_ms,
-        budget=ample_budget(),
+        budget=kit.budget,
         policy=policy,
     )
 
@@ -103,6 +151,7 @@ async def gateway_to(
     url: str,
     *,
     log: EventLog | None = None,
+    kit: GateKit | None = None,
     signer: Signer | None = None,
     reply_timeout_ms: int = 10_000,
     policy: ConnectionPolicy = QUICK_RETURN,
@@ -111,6 +160,7 @@ async def gateway_to(
     gateway = make_gateway(
         url,
         log or EventLog(),
+        kit=kit,
         signer=signer,
         reply_timeout_ms=reply_timeout_ms,
         policy=policy,

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from genesis.domain.instruments import Instrument
-from genesis.domain.orders import ExecutionReport, Fill
+from genesis.domain.orders import ExecutionReport, Fill, Refusal
+from genesis.engine import risk_engine
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.exchange.gateway import (
     Account,
@@ -49,6 +50,7 @@ class ScriptedGateway:
         self.trades: tuple[Fill, ...] | NoAnswer = ()
         self.trades_found: dict[str, tuple[Fill, ...] | NotListed | NoAnswer] = {}
         self.listing: tuple[Instrument, ...] | NotListed | NoAnswer = ()
+        self.refusals: dict[bool, Refusal] = {}
         self.balances: dict[str, int] | NoAnswer = {"USDT": CAPITAL}
 
     @property
@@ -60,6 +62,10 @@ class ScriptedGateway:
         """Return the venue's time."""
         return VENUE_MS
 
+    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
+        """Refuse what the test has laid out: entries, exits, or neither."""
+        return self.refusals.get(is_reduction)
+
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
         """Encode an order as its own id."""
         client_order_id = order.intent.client_order_id
@@ -69,6 +75,7 @@ class ScriptedGateway:
             client_order_id=client_order_id,
             symbol=order.intent.symbol,
             timestamp_ms=timestamp_ms,
+            is_reduction=risk_engine.is_reduction(order.intent),
             frame=client_order_id.encode(),
         )
 

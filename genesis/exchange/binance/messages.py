@@ -47,8 +47,8 @@ class Envelope(msgspec.Struct):
 
     A reply over REST is put in one too (`rest_replies.py`).
 
-    `result` and `event` are left unread, for the decoder that knows what was asked; they are empty
-    where the frame has none.
+    `result`, `event` and `rateLimits` are left unread, for the decoders that know them; they are
+    empty where the frame has none.
     """
 
     id: int | str | None = None
@@ -56,6 +56,7 @@ class Envelope(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw()
     error: ErrorBody | None = None
     event: msgspec.Raw = msgspec.Raw()
+    rateLimits: msgspec.Raw = msgspec.Raw()  # noqa: N815, the venue's key
 
     @property
     def fault(self) -> VenueFault | None:

@@ -45,10 +45,15 @@ _OK: Final = 200
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The venue answered."""
+    """The venue answered.
+
+    `retry_at_ms` is from when on a request like this is let through again, if it was refused for
+    rate, and 0 otherwise: never before the time that the reply itself names.
+    """
 
     envelope: Envelope
     received_at: Nanos
+    retry_at_ms: int = 0
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -142,7 +147,7 @@ def or_not_listed(answer: _T | NoAnswer) -> _T | NotListed | NoAnswer:
 
 def _failed_order_request(fate: Fate) -> Rejected | NotSent | Unknown:
     if isinstance(fate, Unwritten):
-        return NotSent(fate.reason)
+        return NotSent(fate.reason, fate.retry_at_ms)
     if isinstance(fate, Lost):
         return Unknown(fate.reason)
     fault = _fault_of(fate)
@@ -164,5 +169,7 @@ def _fault_of(reply: Reply) -> VenueFault | None:
     """Return the error of a reply. A status other than 200 without an error body is one too."""
     fault = reply.envelope.fault
     if fault is None and reply.envelope.status != _OK:
-        return VenueFault(status=reply.envelope.status, code=0, reason="no error body")
+        fault = VenueFault(status=reply.envelope.status, code=0, reason="no error body")
+    if fault is not None and reply.retry_at_ms > fault.retry_at_ms:
+        return msgspec.structs.replace(fault, retry_at_ms=reply.retry_at_ms)
     return fault

@@ -5,7 +5,7 @@ sections 6.1 and 8.3). What cannot be read teaches nothing: no order depends on 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -41,6 +41,7 @@ _HEADER_KINDS: Final = {
     "used-weight": LimitKind.REQUEST_WEIGHT,
     "order-count": LimitKind.ORDERS,
 }
+_RETRY_AFTER: Final = "retry-after"
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _BANNED_UNTIL: Final = re.compile(r"banned until ([0-9]{13})\b")
 
@@ -88,25 +89,33 @@ def counts_from_headers(headers: Mapping[str, str]) -> tuple[RateCount, ...]:
 
 def retry_at_from_headers(headers: Mapping[str, str], now_ms: int) -> int:
     """Return the venue time that `Retry-After` (seconds) means at `now_ms`; 0 if there is none."""
-    value = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    return now_ms + int(value) * SECOND_MS if _NUMBER.fullmatch(value) else 0
+    wait = next((value for name, value in headers.items() if name.lower() == _RETRY_AFTER), "")
+    return now_ms + int(wait) * SECOND_MS if _NUMBER.fullmatch(wait) else 0
 
 
 def reply_facts(
-    status: int, fault: VenueFault | None, counts: Sequence[RateCount] = ()
+    status: int, fault: VenueFault | None, counts: tuple[RateCount, ...] = ()
 ) -> ReplyFacts:
     """Return what a reply teaches; `fault` is None for a success."""
     verdict = _verdict_of(status, fault)
     if fault is None:
         is_success = verdict is ReplyVerdict.ANSWERED
-        return ReplyFacts(verdict=verdict, has_succeeded=is_success, counts=tuple(counts))
+        return ReplyFacts(
+            verdict=verdict, has_succeeded=is_success, reason=f"status {status}", counts=counts
+        )
     return ReplyFacts(
         verdict=verdict,
         has_succeeded=False,
         reason=f"{status} {fault.code}: {fault.reason}",
         retry_at_ms=fault.retry_at_ms or _ban_in_words(fault.reason),
-        counts=tuple(counts),
+        counts=counts,
     )
+
+
+def handshake_facts(status: int, headers: Mapping[str, str], now_ms: int) -> ReplyFacts:
+    """Return what it teaches that a WebSocket's handshake was refused, at `now_ms` (venue time)."""
+    facts = reply_facts(status, None, counts_from_headers(headers))
+    return msgspec.structs.replace(facts, retry_at_ms=retry_at_from_headers(headers, now_ms))
 
 
 def _verdict_of(status: int, fault: VenueFault | None) -> ReplyVerdict:

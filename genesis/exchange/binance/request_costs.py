@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from genesis.exchange.binance.signing import ParamValue
-from genesis.exchange.request_cost import Purpose, RequestCost
+from genesis.exchange.request_cost import ENTRY_COST, Purpose, RequestCost
 
 _RECONCILE: Final = Purpose.RECONCILE
 
@@ -22,6 +22,7 @@ _COSTS: Final = {
     "userDataStream.subscribe.signature": RequestCost(_RECONCILE, 2),
     "userDataStream.unsubscribe": RequestCost(_RECONCILE, 2),
     "order.status": RequestCost(_RECONCILE, 4),
+    "order.place": ENTRY_COST,
     "order.test": RequestCost(Purpose.READ, 1),
     "order.cancel": RequestCost(Purpose.CANCEL, 1, is_refunded=True),
     "openOrders.cancelAll": RequestCost(Purpose.CANCEL, 1, is_refunded=True),
@@ -42,7 +43,10 @@ _DEPTH_LEVELS: Final = 100  # where a request names no `limit`
 
 
 def cost_of(method: str, params: Mapping[str, ParamValue]) -> RequestCost:
-    """Return what a request costs. Orders are not in here: their cost depends on the position."""
+    """Return what a request costs.
+
+    An order counts as an entry: only who knows the position can say that it shrinks one.
+    """
     match method:
         case "depth":
             levels = params.get("limit", _DEPTH_LEVELS)

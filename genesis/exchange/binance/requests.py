@@ -7,7 +7,9 @@ from typing import NamedTuple
 import msgspec
 
 from genesis.domain.orders import OrderIntent, OrderType
+from genesis.exchange.binance.request_costs import cost_of
 from genesis.exchange.binance.signing import Params, ParamValue, Signer, websocket_payload
+from genesis.exchange.request_cost import RequestCost
 from genesis.limits import ORDERS_PER_PAGE_MAX, TRADES_PER_PAGE_MAX
 from genesis.units import NANOS_PER_MS, Nanos, text_from_fixed
 
@@ -15,11 +17,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Request(NamedTuple):
-    """One request, encoded: the number that its reply will bear, its method, and its frame."""
+    """One request, encoded: the number that its reply will bear, its frame, and what it costs."""
 
     request_id: int
     method: str
     frame: bytes
+    cost: RequestCost
 
 
 class RequestBuilder:
@@ -43,7 +46,7 @@ class RequestBuilder:
         """Return a request that needs no key."""
         request_id = next(self._request_ids)
         frame = _encode({"id": request_id, "method": method, "params": params})
-        return Request(request_id, method, frame)
+        return Request(request_id, method, frame, cost_of(method, params))
 
     def private(self, method: str, params: Params, timestamp_ms: int) -> Request:
         """Return a request on the account's behalf."""

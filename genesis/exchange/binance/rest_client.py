@@ -14,7 +14,6 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
-from genesis.exchange.binance.messages import ErrorData
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.rate_replies import counts_from_headers, reply_facts
 from genesis.exchange.binance.rest_replies import envelope_of
@@ -152,8 +151,6 @@ class RestClient:
         fault = envelope.fault
         facts = reply_facts(reply.status, fault, counts_from_headers(reply.headers))
         retry_at_ms = self._gate.answer(admission, facts)
-        if envelope.error is not None and retry_at_ms:
-            envelope.error.data = ErrorData(retryAfter=retry_at_ms)
         if fault is not None and reply.status != _ORDINARY:
             self._log.warning(
                 "rest_request_refused",
@@ -162,7 +159,7 @@ class RestClient:
                 code=fault.code,
                 reason=fault.reason,
             )
-        return Reply(envelope, self._clock.now())
+        return Reply(envelope, self._clock.now(), retry_at_ms)
 
     async def _exchange(self, request: RestRequest, progress: _Progress) -> _RawReply:
         async with self._client.stream(

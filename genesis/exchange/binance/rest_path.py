@@ -16,6 +16,7 @@ from genesis.exchange.binance.rest_requests import public_request, signed_reques
 from genesis.exchange.binance.signing import Params, Signer
 from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.venue_path import BinancePath
+from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.gateway import NoAnswer
 from genesis.exchange.rate_limits import RateLimits
 from genesis.exchange.request_gate import RequestGate
@@ -29,8 +30,8 @@ class RestPath(BinancePath):
     """Implements `genesis.exchange.gateway.VenuePath`; close it at the end.
 
     It measures the venue's clock for itself, when it is first used and from time to time: what it
-    needs must not come by the path that it stands in for. `limits` are the process's own: the venue
-    counts all of an address's requests together.
+    needs must not come by the path that it stands in for. `limits` and `budget` are the process's
+    own: the venue counts all of an address's requests together, and a ban is of all its sockets.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class RestPath(BinancePath):
         *,
         tls: ssl.SSLContext | None,
         limits: RateLimits,
+        budget: ConnectionBudget,
         clock: EngineClock,
         log: FilteringBoundLogger,
         recv_window_ms: int,
@@ -52,7 +54,7 @@ class RestPath(BinancePath):
         self._venue_clock = VenueClock()
         self._clock_due: Nanos = 0
         self._measuring = asyncio.Lock()
-        gate = RequestGate(limits, venue_ms=self._venue_ms, clock=clock, log=log)
+        gate = RequestGate(limits, venue_ms=self._venue_ms, budget=budget, clock=clock, log=log)
         self._client = RestClient(
             url, tls=tls, gate=gate, clock=clock, log=log, venue_ms=self._venue_ms
         )

@@ -29,6 +29,7 @@ class SessionOpener:
         self,
         requests: RequestBuilder,
         *,
+        venue_clock: VenueClock,
         clock: EngineClock,
         log: FilteringBoundLogger,
         reply_timeout: Nanos,
@@ -37,7 +38,7 @@ class SessionOpener:
         self._clock = clock
         self._log = log
         self._reply_timeout = reply_timeout
-        self._venue_clock = VenueClock()
+        self._venue_clock = venue_clock
 
     @property
     def clock_offset(self) -> Nanos:

@@ -12,7 +12,8 @@ from typing import Final, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.domain.orders import Refusal
+from genesis.engine.risk_engine import ApprovedOrder, is_reduction
 from genesis.exchange.binance import requests
 from genesis.exchange.binance.outcomes import (
     Fate,
@@ -22,6 +23,7 @@ from genesis.exchange.binance.outcomes import (
 from genesis.exchange.binance.requests import Request, RequestBuilder
 from genesis.exchange.binance.session_opening import SessionOpener
 from genesis.exchange.binance.signing import Params, Signer
+from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.venue_path import BinancePath
 from genesis.exchange.binance.ws_session import SessionCounters
 from genesis.exchange.binance.ws_sessions import WsSessions
@@ -35,6 +37,8 @@ from genesis.exchange.gateway import (
     UserEvent,
     VenuePath,
 )
+from genesis.exchange.request_cost import ENTRY_COST, EXIT_COST
+from genesis.exchange.request_gate import RequestGate
 from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
@@ -55,6 +59,8 @@ class WsGateway(BinancePath):
         signer: Signer,
         on_event: Callable[[UserEvent], None],
         *,
+        gate: RequestGate,
+        venue_clock: VenueClock,
         clock: EngineClock,
         log: FilteringBoundLogger,
         recv_window_ms: int,
@@ -65,14 +71,20 @@ class WsGateway(BinancePath):
     ) -> None:
         super().__init__(reply_timeout_ms * NANOS_PER_MS)
         log = log.bind(connection="ws_api")
+        self._gate = gate
         self._requests = RequestBuilder(signer, recv_window_ms)
         self._opener = SessionOpener(
-            self._requests, clock=clock, log=log, reply_timeout=self._reply_timeout
+            self._requests,
+            venue_clock=venue_clock,
+            clock=clock,
+            log=log,
+            reply_timeout=self._reply_timeout,
         )
         self._sessions = WsSessions(
             url,
             self._opener,
             on_event,
+            gate=gate,
             clock=clock,
             log=log,
             budget=budget,
@@ -117,6 +129,10 @@ class WsGateway(BinancePath):
         """Return the venue's time as estimated now."""
         return self._opener.timestamp_ms()
 
+    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
+        """Tell why a new order would not be sent now. See the port."""
+        return self._gate.order_refusal(is_reduction=is_reduction)
+
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
         """Encode and sign an order. See the port."""
         intent = order.intent
@@ -126,6 +142,7 @@ class WsGateway(BinancePath):
             client_order_id=intent.client_order_id,
             symbol=intent.symbol,
             timestamp_ms=timestamp_ms,
+            is_reduction=is_reduction(intent),
             frame=request.frame,
         )
 
@@ -135,7 +152,8 @@ class WsGateway(BinancePath):
         def read(fate: Fate) -> SubmitOutcome:
             return submit_outcome(fate, prepared.client_order_id)
 
-        request = Request(prepared.request_id, _PLACE, prepared.frame)
+        cost = EXIT_COST if prepared.is_reduction else ENTRY_COST
+        request = Request(prepared.request_id, _PLACE, prepared.frame, cost)
         return self._send(request, read, self._reply_timeout)
 
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:

@@ -23,9 +23,12 @@ from genesis.exchange.binance.messages import (
     decode_event,
 )
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
+from genesis.exchange.binance.rate_replies import counts_from_entries, reply_facts
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.gateway import BalanceUpdate, TransferReported
+from genesis.exchange.rate_limits import Hold
 from genesis.exchange.request_connection import RequestConnection
+from genesis.exchange.request_gate import Admission, RequestGate
 from genesis.limits import REQUESTS_IN_FLIGHT_MAX
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
@@ -46,10 +49,11 @@ class SessionCounters(msgspec.Struct):
 
 
 class _Call(NamedTuple):
-    """One request in flight: who takes its fate, and the timer that gives it up."""
+    """One request in flight: who takes its fate, the timer that gives it up, and its admission."""
 
     settle: Callable[[Fate], None]
     timer: asyncio.TimerHandle
+    admission: Admission
 
 
 class WsSession:
@@ -67,6 +71,7 @@ class WsSession:
         on_event: Callable[[ExecutionReport | BalanceUpdate | TransferReported], None],
         on_unreadable_event: Callable[[str], None],
         on_successor_wanted: Callable[[str], None],
+        gate: RequestGate,
         clock: EngineClock,
         log: FilteringBoundLogger,
         counters: SessionCounters,
@@ -75,6 +80,7 @@ class WsSession:
         self._on_event = on_event
         self._on_unreadable_event = on_unreadable_event
         self._on_successor_wanted = on_successor_wanted
+        self._gate = gate
         self._clock = clock
         self._log = log
         self._counters = counters
@@ -107,7 +113,8 @@ class WsSession:
     ) -> "asyncio.Future[_T]":
         """Write a request now; the future resolves to what `read` makes of its fate.
 
-        That is, at the latest, when `timeout` is over or the session ends.
+        That is, at the latest, when `timeout` is over or the session ends. What the gate does not
+        admit is not written, now or ever.
         """
         request_id = request.request_id
         assert request_id not in self._calls, "a request number is used once"
@@ -118,7 +125,12 @@ class WsSession:
         if len(self._calls) >= REQUESTS_IN_FLIGHT_MAX:
             future.set_result(read(Unwritten("too many requests in flight")))
             return future
+        admission = self._gate.admit(request.cost)
+        if isinstance(admission, Hold):
+            future.set_result(read(Unwritten(admission.reason, admission.retry_at_ms)))
+            return future
         if not self._connection.write_text(request.frame):
+            self._gate.take_back(admission)
             future.set_result(read(Unwritten("the connection takes nothing")))
             return future
 
@@ -127,7 +139,7 @@ class WsSession:
                 future.set_result(read(fate))
 
         timer = self._loop.call_later(timeout / NANOS_PER_SECOND, self._expire, request_id, timeout)
-        self._calls[request_id] = _Call(settle, timer)
+        self._calls[request_id] = _Call(settle, timer, admission)
         self._counters.requests += 1
         self._idle.clear()
         return future
@@ -150,8 +162,10 @@ class WsSession:
         """End the session: whatever is in flight is lost."""
         self._end = self._end or why
         self.brings_events = False
+        if self._calls:
+            self._gate.fail_connection(why)
         for request_id in tuple(self._calls):
-            self._settle(request_id, Lost(f"connection lost: {why}"))
+            self._lose(request_id, f"connection lost: {why}", is_failure=False)
 
     async def clock_doubted(self, longest: Nanos) -> None:
         """Wait until a request was refused for its timestamp, or `longest` is over."""
@@ -169,15 +183,20 @@ class WsSession:
         fault = envelope.fault
         if fault is not None and fault.code == TIMESTAMP_OUTSIDE_WINDOW:
             self._clock_doubted.set()
+        facts = reply_facts(envelope.status, fault, counts_from_entries(envelope.rateLimits))
         if not isinstance(request_id, int):
+            self._gate.overhear(facts)
             self._receive_unaddressed(envelope)
             return
-        if request_id not in self._calls:
+        call = self._calls.get(request_id)
+        if call is None:
+            self._gate.overhear(facts)
             self._counters.late_replies += 1
             self._log.warning("reply_late", request_id=request_id, status=envelope.status)
             return
         self._counters.replies += 1
-        self._settle(request_id, Reply(envelope, received_at))
+        retry_at_ms = self._gate.answer(call.admission, facts)
+        self._settle(request_id, Reply(envelope, received_at, retry_at_ms))
 
     def _receive_unaddressed(self, envelope: Envelope) -> None:
         """Take a reply that names no request: the session's key died, or the venue is puzzled."""
@@ -214,7 +233,11 @@ class WsSession:
     def _expire(self, request_id: int, timeout: Nanos) -> None:
         self._counters.lost_replies += 1
         self._log.warning("reply_lost", request_id=request_id)
-        self._settle(request_id, Lost(f"no reply within {timeout // NANOS_PER_MS} ms"))
+        self._lose(request_id, f"no reply within {timeout // NANOS_PER_MS} ms", is_failure=True)
+
+    def _lose(self, request_id: int, why: str, *, is_failure: bool) -> None:
+        self._gate.lose(self._calls[request_id].admission, why, is_failure=is_failure)
+        self._settle(request_id, Lost(why))
 
     def _settle(self, request_id: int, fate: Fate) -> None:
         call = self._calls.pop(request_id)

@@ -12,18 +12,21 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from genesis.clock import EngineClock
 from genesis.errors import VenueError, VenueUnreachable
 from genesis.exchange.binance.outcomes import Fate, Unwritten
+from genesis.exchange.binance.rate_replies import handshake_facts
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.session_opening import SessionOpener
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import StreamGap, UserEvent
+from genesis.exchange.reply_facts import ReplyFacts
 from genesis.exchange.request_connection import RequestConnection, connect_requests
+from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.websocket_manager import Tenure, WebSocketManager
 from genesis.limits import CLOCK_REFRESH, EVENTS_LINGER
 from genesis.units import NANOS_PER_SECOND, Nanos
@@ -56,6 +59,7 @@ class WsSessions:
         opener: SessionOpener,
         on_event: Callable[[UserEvent], None],
         *,
+        gate: RequestGate,
         clock: EngineClock,
         log: FilteringBoundLogger,
         tls: ssl.SSLContext | None = None,
@@ -66,6 +70,7 @@ class WsSessions:
         self._tls = tls
         self._opener = opener
         self._on_event = on_event
+        self._gate = gate
         self._clock = clock
         self._log = log
         self._ready = asyncio.Event()
@@ -121,10 +126,18 @@ class WsSessions:
         return self._current.request(request, read, timeout)
 
     async def _connect(self) -> RequestConnection:
+        hold = self._gate.admit_connection()
+        if hold is not None:
+            self._failure = VenueUnreachable(f"{self._url}: {hold.reason}")
+            raise self._failure
         try:
             return await connect_requests(self._url, self._clock.now, tls=self._tls)
         except (OSError, InvalidHandshake) as error:
-            self._failure = VenueUnreachable(f"{self._url}: {str(error) or type(error).__name__}")
+            reason = str(error) or type(error).__name__
+            self._failure = VenueUnreachable(f"{self._url}: {reason}")
+            self._gate.fail_connection(reason)
+            if isinstance(error, InvalidStatus):
+                self._gate.overhear(_refused(error, self._opener.timestamp_ms()))
             raise
 
     async def _serve(self, connection: RequestConnection, tenure: Tenure) -> str:
@@ -134,6 +147,7 @@ class WsSessions:
             on_event=self._on_event,
             on_unreadable_event=self._report_unreadable,
             on_successor_wanted=lambda why: self._want_successor(session, tenure, why),
+            gate=self._gate,
             clock=self._clock,
             log=self._log,
             counters=self.counters,
@@ -180,6 +194,7 @@ class WsSessions:
         self._sessions.append(session)
         self._choose()
         self._log.info("session_ready")
+        self._gate.open_session()
         if predecessor is not None:
             if not await self._opener.is_answering(predecessor):
                 why = "the session before was dead before its successor was there"
@@ -222,6 +237,12 @@ class WsSessions:
 
     def _report_gap(self, why: str, from_at: Nanos) -> None:
         self._on_event(StreamGap(why=why, from_at=from_at, to_at=self._clock.now()))
+
+
+def _refused(error: InvalidStatus, now_ms: int) -> ReplyFacts:
+    """Read the answer to a handshake: who asks too much is refused a connection too."""
+    response = error.response
+    return handshake_facts(response.status_code, dict(response.headers.raw_items()), now_ms)
 
 
 async def _cancel(task: "asyncio.Task[_T]") -> None:

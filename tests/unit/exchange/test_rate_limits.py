@@ -279,7 +279,6 @@ def test_a_refusal_for_weight_holds_everything_until_the_venue_allows() -> None:
     for cost in (READ, RECONCILE, ENTRY_COST, EXIT_COST, CANCEL):
         assert held(limits, cost, START + 4_999).retry_at_ms == START + 5_000
         admitted(limits, cost, START + 5_000)
-    assert limits.ban_hold(START) is None
 
 
 def test_the_longest_refusal_stands() -> None:
@@ -327,17 +326,13 @@ def test_a_refusal_of_orders_holds_orders_alone() -> None:
         admitted(limits, cost)
 
 
-def test_a_ban_stops_requests_and_connections() -> None:
-    """418: nothing leaves, nothing is opened, until it is lifted."""
+def test_a_ban_stops_everything() -> None:
+    """418: nothing leaves until it is lifted."""
     limits = make_limits()
     until = limits.ban(START + 120_000, START)
 
     assert until == START + 120_000
     assert "banned by the venue" in held(limits, CANCEL, until - 1).reason
-    hold = limits.ban_hold(until - 1)
-    assert hold is not None
-    assert hold.retry_at_ms == until
-    assert limits.ban_hold(until) is None
     admitted(limits, CANCEL, until)
 
 

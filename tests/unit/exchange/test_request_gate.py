@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from genesis.clock import EngineClock
 from genesis.domain.orders import RefusalRule
 from genesis.exchange.circuit_breaker import BreakerPolicy, BreakerState, CircuitBreaker
+from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.rate_limits import EXECUTOR_SHARES, Hold, RateLimits
 from genesis.exchange.rate_window import RateCount, RateLimit
 from genesis.exchange.reply_facts import ReplyFacts, ReplyVerdict
@@ -41,12 +42,15 @@ class Scene:
     ) -> None:
         self.venue_ms = VENUE_MS
         self.logged: list[Mapping[str, object]] = []
+        self.clock = EngineClock.start()
+        self.budget = ConnectionBudget([0, 0], share=1)
         self.limits = RateLimits(EXECUTOR_SHARES, reserve_bps=2_000)
         policy = BreakerPolicy(failures_max=failures_max, cool_down=cool_down, cool_down_max=HOUR)
         self.gate = RequestGate(
             self.limits,
             venue_ms=lambda: self.venue_ms,
-            clock=EngineClock.start(),
+            budget=self.budget,
+            clock=self.clock,
             log=self._log(),
             breaker=CircuitBreaker(policy) if has_breaker else None,
         )
@@ -245,11 +249,14 @@ async def test_each_kind_of_refusal_holds_its_own() -> None:
         ReplyVerdict.BANNED,
     ):
         scene = Scene()
-        assert scene.gate.throttle(verdict, "why", until) == until
+        scene.gate.overhear(
+            ReplyFacts(verdict=verdict, has_succeeded=False, reason="why", retry_at_ms=until)
+        )
+        scene.gate.overhear(FAILURE)
         requests = [ENTRY_COST, EXIT_COST, QUERY, CANCEL]
         held[verdict] = [isinstance(scene.gate.admit(cost), Hold) for cost in requests]
         held[verdict].append(scene.gate.admit_connection() is not None)
-        held[verdict].append(scene.gate.ban_hold() is not None)
+        held[verdict].append(scene.budget.next_at > scene.clock.now())
 
     assert list(held.values()) == [
         [True, True, False, False, False, False],

@@ -7,6 +7,7 @@ from genesis.exchange.binance.errors import VenueFault
 from genesis.exchange.binance.rate_replies import (
     counts_from_entries,
     counts_from_headers,
+    handshake_facts,
     limits_from_entries,
     reply_facts,
     retry_at_from_headers,
@@ -126,12 +127,24 @@ def test_retry_after_is_seconds_from_now(headers: dict[str, str], retry_at_ms: i
     assert retry_at_from_headers(headers, NOW_MS) == retry_at_ms
 
 
+def test_a_refused_handshake_teaches_too() -> None:
+    """Who asks too much is refused a connection like anything else."""
+    headers = {"Retry-After": "7", "X-MBX-USED-WEIGHT-1M": "6001"}
+    facts = handshake_facts(418, headers, NOW_MS)
+
+    assert facts.verdict is ReplyVerdict.BANNED
+    assert facts.retry_at_ms == NOW_MS + 7_000
+    assert facts.counts == (RateCount(LimitKind.REQUEST_WEIGHT, MINUTE, 6_001),)
+    assert handshake_facts(502, {}, NOW_MS).verdict is ReplyVerdict.FAILED
+
+
 def test_a_success_has_answered() -> None:
     """With its counts."""
     counts = (RateCount(LimitKind.ORDERS, 10_000, 3),)
 
-    assert reply_facts(200, None, counts) == ReplyFacts(
-        verdict=ReplyVerdict.ANSWERED, has_succeeded=True, counts=counts
+    facts = reply_facts(200, None, counts)
+    assert facts == ReplyFacts(
+        verdict=ReplyVerdict.ANSWERED, has_succeeded=True, reason="status 200", counts=counts
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from genesis.domain.orders import OrderIntent, OrderType, Side, TimeInForce
 from genesis.exchange.binance import requests
+from genesis.exchange.binance.request_costs import cost_of
 from genesis.exchange.binance.requests import RequestBuilder
 from genesis.exchange.binance.signing import make_signer, websocket_payload
 from genesis.units import SCALE
@@ -66,12 +67,11 @@ def test_a_sale_says_so() -> None:
 def test_a_key_that_logs_on_stamps_only() -> None:
     """After logon a request needs its timestamp and window, neither key nor signature."""
     builder = RequestBuilder(make_signer(API_KEY, ED25519_PEM), 2000)
-    request_id, method, frame = builder.private(
-        "order.status", {"symbol": "BTCUSDT"}, 1780000000000
-    )
-    assert method == "order.status"
-    assert msgspec.json.decode(frame) == {
-        "id": request_id,
+    request = builder.private("order.status", {"symbol": "BTCUSDT"}, 1780000000000)
+    assert request.method == "order.status"
+    assert request.cost == cost_of("order.status", {})
+    assert msgspec.json.decode(request.frame) == {
+        "id": request.request_id,
         "method": "order.status",
         "params": {"symbol": "BTCUSDT", "recvWindow": 2000, "timestamp": 1780000000000},
     }

@@ -5,27 +5,32 @@ from typing import Final, cast
 
 import pytest
 
-from genesis.clock import EngineClock
 from genesis.domain.orders import ExecutionReport
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.binance.ws_session import SessionCounters, WsSession
+from genesis.exchange.circuit_breaker import BreakerState
 from genesis.exchange.gateway import BalanceUpdate, TransferReported
 from genesis.exchange.request_connection import RequestConnection
+from genesis.exchange.request_cost import ENTRY_COST, Purpose, RequestCost
+from genesis.exchange.request_gate import Admission
 from genesis.limits import REQUESTS_IN_FLIGHT_MAX
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 from tests.support.exchange_builders import (
     MAKER_FILL,
+    Json,
     failure,
     quiet_log,
     report_event,
     success,
     user_event,
 )
+from tests.support.gateways import GateKit
 
 LONG: Final = 60 * NANOS_PER_SECOND
 SHORT: Final = 5 * NANOS_PER_MS
 DEADLINE_S: Final = 20
+QUERY: Final = RequestCost(Purpose.RECONCILE, 4)
 
 
 class Wire:
@@ -51,21 +56,29 @@ class Scene:
         self.unreadable: list[str] = []
         self.successors_wanted: list[str] = []
         self.counters = SessionCounters()
+        self.kit = GateKit(failures_max=2, cool_down=LONG, frozen_ms=1_780_000_000_000)
         self.session = WsSession(
             cast("RequestConnection", self.wire),
             on_event=self.events.append,
             on_unreadable_event=self.unreadable.append,
             on_successor_wanted=self.successors_wanted.append,
-            clock=EngineClock.start(),
+            gate=self.kit.gate,
+            clock=self.kit.clock,
             log=quiet_log(),
             counters=self.counters,
         )
 
-    def ask(self, request_id: int, timeout_after: int = LONG) -> "asyncio.Future[Fate]":
+    @property
+    def weight_used(self) -> int:
+        """What the gate believes to be used."""
+        return self.kit.gate.usage()[0].used
+
+    def ask(
+        self, request_id: int, timeout_after: int = LONG, cost: RequestCost = QUERY
+    ) -> "asyncio.Future[Fate]":
         """Send a request whose outcome is its bare fate."""
-        return self.session.request(
-            Request(request_id, "time", b"frame"), lambda fate: fate, timeout_after
-        )
+        request = Request(request_id, "order.status", b"frame", cost)
+        return self.session.request(request, lambda fate: fate, timeout_after)
 
 
 def reply_number(future: "asyncio.Future[Fate]") -> object:
@@ -135,7 +148,7 @@ async def test_requests_in_flight_are_bounded() -> None:
     """Beyond the limit a request is refused here, before it is written."""
     scene = Scene()
     for request_id in range(REQUESTS_IN_FLIGHT_MAX):
-        scene.ask(request_id)
+        scene.ask(request_id, cost=RequestCost(Purpose.CANCEL))
     assert scene.ask(REQUESTS_IN_FLIGHT_MAX).result() == Unwritten("too many requests in flight")
     assert len(scene.wire.written) == REQUESTS_IN_FLIGHT_MAX
 
@@ -260,3 +273,85 @@ async def test_the_clock_is_looked_at_now_and_then() -> None:
     """Without a cause too: clocks drift."""
     async with asyncio.timeout(DEADLINE_S):
         await Scene().session.clock_doubted(SHORT)
+
+
+async def test_what_the_gate_holds_is_not_written() -> None:
+    """The fate says from when on it may be tried again; nothing is kept for then."""
+    scene = Scene()
+    retry_at_ms = scene.kit.venue_ms() + 60_000
+    scene.kit.limits.throttle(retry_at_ms, scene.kit.venue_ms())
+    fate = scene.ask(1).result()
+
+    assert isinstance(fate, Unwritten)
+    assert fate.retry_at_ms == retry_at_ms
+    assert fate.reason.startswith("rate_limit: throttled by the venue")
+    assert scene.wire.written == []
+    assert scene.session.in_flight == 0
+
+
+async def test_every_fate_is_told_to_the_gate() -> None:
+    """An unwritten request costs nothing, an answered one what the reply says, a lost one all."""
+    scene = Scene()
+    scene.wire.is_open = False
+    scene.ask(1)
+    assert scene.weight_used == 0
+
+    scene.wire.is_open = True
+    scene.ask(2)
+    assert scene.weight_used == QUERY.weight
+    count: Json = {
+        "rateLimitType": "REQUEST_WEIGHT",
+        "interval": "MINUTE",
+        "intervalNum": 1,
+        "limit": 6_000,
+        "count": 70,
+    }
+    scene.session.receive(success(2, {}, [count]))
+    assert scene.weight_used == 70
+
+    async with asyncio.timeout(DEADLINE_S):
+        await scene.ask(3, SHORT)
+    assert scene.weight_used == 70 + QUERY.weight
+
+
+async def test_a_refusal_for_rate_says_when_the_gate_opens_again() -> None:
+    """Also where the venue names no time: the reply then bears the end of the window."""
+    scene = Scene()
+    refused = scene.ask(1)
+    scene.session.receive(failure(1, -1003, "Too much request weight used.", status=429))
+    fate = refused.result()
+    held = scene.ask(2).result()
+
+    assert isinstance(fate, Reply)
+    assert isinstance(held, Unwritten)
+    assert fate.retry_at_ms == held.retry_at_ms > scene.kit.venue_ms()
+
+
+@pytest.mark.parametrize("request_id", [99, None], ids=["late", "unaddressed"])
+async def test_a_ban_counts_whatever_it_answers(request_id: int | None) -> None:
+    """A reply that nobody waits for any more may be the one that says so."""
+    scene = Scene()
+    until = scene.kit.venue_ms() + 60_000
+    banned = failure(request_id, -1003, "IP banned.", status=418, retry_at_ms=until)
+    scene.session.receive(banned)
+    fate = scene.ask(1).result()
+
+    assert isinstance(fate, Unwritten)
+    assert fate.retry_at_ms == until
+
+
+async def test_a_connection_that_ends_counts_once_for_all_it_carried() -> None:
+    """One more failure and the breaker opens; an idle connection may end as it likes."""
+    scene = Scene()
+    scene.session.abandon("idle")
+    scene.session.abandon("idle")
+    assert scene.kit.gate.breaker_state is BreakerState.CLOSED
+
+    scene = Scene()
+    scene.ask(1)
+    scene.ask(2)
+    scene.ask(3)
+    scene.session.abandon("cut")
+    assert isinstance(scene.kit.gate.admit(ENTRY_COST), Admission)
+    scene.kit.gate.fail_connection("refused")
+    assert scene.kit.gate.breaker_state is BreakerState.OPEN

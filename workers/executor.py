@@ -21,12 +21,7 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
-from genesis.engine.rules import (
-    canary_rules,
-    order_rules,
-    risk_limits,
-    sizing_rules,
-)
+from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.errors import ConfigError

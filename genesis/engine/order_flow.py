@@ -41,6 +41,7 @@ from genesis.exchange.gateway import (
     Accepted,
     CancelOutcome,
     Found,
+    NoAnswer,
     NotFound,
     NotSent,
     QueryOutcome,
@@ -178,8 +179,9 @@ class OrderFlow:
                     now,
                     retry_at=_engine_time(order, retry_at_ms) if retryable else None,
                 )
-            case NotSent(reason=reason):
-                return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=now)
+            case NotSent(reason=reason, retry_at_ms=retry_at_ms):
+                retry_at = _engine_time(order, retry_at_ms)
+                return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=retry_at)
             case Unknown(reason=reason):
                 return self._resolver.doubt(order, reason, now)
 
@@ -238,6 +240,10 @@ class OrderFlow:
                 self._resolver.forget(client_order_id)
                 reason = "not found behind the time fence"
                 return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=None)
+            case NoAnswer(retry_at_ms=retry_at_ms):
+                not_before = _engine_time(order, retry_at_ms)
+                self._resolver.look_again(order, venue_ms, now, not_before)
+                return []
             case _:
                 self._resolver.look_again(order, venue_ms, now)
                 return []

@@ -42,11 +42,12 @@ class Resolver:
         """Ask the venue about an order at `at`, or earlier where that is planned already."""
         self._timers.set(at, TimerKind.RESOLVE_ORDER, order.intent.client_order_id)
 
-    def look_again(self, order: Order, venue_ms: int, now: Nanos) -> None:
+    def look_again(self, order: Order, venue_ms: int, now: Nanos, not_before: Nanos = 0) -> None:
         """Ask again after a wait that grows with the questions that settled nothing.
 
         It ends with the fence, as seen from the venue's time (0: not known), if that is nearer: the
-        first question behind it is the one that decides.
+        first question behind it is the one that decides. No question is put before `not_before`:
+        it would not be let through.
         """
         client_order_id = order.intent.client_order_id
         asked = self._asked.get(client_order_id, 0)
@@ -54,7 +55,7 @@ class Resolver:
         wait = QUERY_DELAYS[min(asked, len(QUERY_DELAYS) - 1)]
         if venue_ms and not self.is_behind_fence(order, venue_ms):
             wait = min(wait, (self._fence_ms(order) + 1 - venue_ms) * NANOS_PER_MS)
-        self.look(order, now + wait)
+        self.look(order, max(now + wait, not_before))
 
     def forget(self, client_order_id: str) -> None:
         """Begin with short waits again, should this order ever be asked about again."""

@@ -191,6 +191,39 @@ def test_a_retry_counts_in_the_rate_of_orders(desk: Desk) -> None:
     assert refusal.refusal.rule is RefusalRule.ORDER_RATE
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        NotSent("rate_limit", retry_at_ms=VENUE_MS + 700),
+        Rejected(-1015, "too many orders", retryable=True, retry_at_ms=VENUE_MS + 700),
+    ],
+    ids=["held by us", "refused by the venue"],
+)
+def test_a_retry_waits_for_as_long_as_it_would_be_refused(
+    desk: Desk, outcome: NotSent | Rejected
+) -> None:
+    """To the millisecond of the venue's clock, whoever said so."""
+    desk.judge().answer(outcome)
+    assert desk.tick(NOW + 700 * NANOS_PER_MS - 1).effects == []
+    assert desk.tick(NOW + 700 * NANOS_PER_MS).kinds() == ["Commit", "SubmitOrder"]
+
+
+def test_an_order_that_may_only_be_sent_too_late_is_told_at_once(desk: Desk) -> None:
+    """Nothing is kept waiting past its life."""
+    desk.judge(expires_at=NOW + SECOND)
+    desk.answer(NotSent("rate_limit", retry_at_ms=VENUE_MS + 1_000))
+    assert desk.told() == [ReportKind.NOT_EXECUTED]
+
+
+def test_a_query_waits_for_as_long_as_it_would_be_held(desk: Desk) -> None:
+    """Asking a venue that has had enough makes it worse."""
+    desk.judge().answer(Unknown("timeout"))
+    desk.tick(NOW)
+    desk.query(NoAnswer("rate_limit", retry_at_ms=VENUE_MS + 5_000), 100)
+    assert desk.tick(NOW + 5_000 * NANOS_PER_MS - 1).effects == []
+    assert desk.tick(NOW + 5_000 * NANOS_PER_MS).kinds() == ["QueryOrder"]
+
+
 def test_retries_end_when_the_signal_expires(desk: Desk) -> None:
     """Each wait is twice the last, and the strategy is told when none fits before the expiry."""
     desk.judge(expires_at=NOW + SECOND)

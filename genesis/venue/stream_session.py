@@ -24,6 +24,7 @@ _METHODS: Final = (
 _COMBINED: Final = "combined"
 _COMBINED_PATH: Final = "/stream"
 _RAW_PATH: Final = "/ws"
+_ALIAS: Final = "/stream-sim"  # before a raw path, for clients that know spot by its host's name
 _STREAM_NAME: Final = re.compile(r"[^\s@!/]+@[A-Za-z0-9_@:+-]+|![A-Za-z0-9_@]+")
 _NULL: Final = msgspec.Raw(b"null")
 
@@ -61,7 +62,7 @@ def stream_path(target: str) -> tuple[bool, list[str]] | None:
     ignored, as on the live venue.
     """
     parts = urlsplit(target)
-    path = unquote(parts.path).rstrip("/")
+    path = unquote(parts.path).rstrip("/").removeprefix(_ALIAS)
     if path == _COMBINED_PATH:
         named = parse_qs(parts.query).get("streams", [""])[-1]
         return True, [name for name in named.split("/") if name]

@@ -37,6 +37,7 @@ class Connection:
         ("/stream?streams=a%40trade&timeUnit=MICROSECOND", (True, ["a@trade"])),
         ("/ws", (False, [])),
         ("/ws/0", (False, [])),
+        ("/stream-sim/ws/0", (False, [])),
         ("/ws/a@trade", (False, ["a@trade"])),
         ("/ws/a@trade/b@depth@100ms", (False, ["a@trade", "b@depth@100ms"])),
         ("/ws/a%40trade", (False, ["a@trade"])),

@@ -39,9 +39,8 @@ class FaultAdmin:
         router.add("DELETE", FAULTS_PATH, self._clear)
 
     def _give(self, request: HttpRequest, reply: HttpReply) -> None:
-        stage = self._stage
         try:
-            numbers = stage.give(read_faults(request.body, stage.vocabulary))
+            numbers = self._stage.give(read_faults(request.body))
         except FaultRefused as refusal:
             reply.send(_refused(str(refusal)))
         else:

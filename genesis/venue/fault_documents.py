@@ -1,6 +1,6 @@
 """Faults as JSON: reading those that somebody wants, refusing what is none with a remedy. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -84,11 +84,11 @@ class _Named(msgspec.Struct):
     fault: str
 
 
-def read_faults(document: bytes, vocabulary: Vocabulary) -> list[Fault]:
-    """Read one fault, or a list of them.
+def read_faults(document: bytes) -> list[Fault]:
+    """Read one fault, or a list of them. `check_names` must follow, where the names are known.
 
     Raises:
-        FaultRefused: The document is neither, or one of the faults cannot be played here.
+        FaultRefused: The document is neither.
     """
     is_list = document.lstrip().startswith(b"[")
     try:
@@ -98,14 +98,34 @@ def read_faults(document: bytes, vocabulary: Vocabulary) -> list[Fault]:
     faults = []
     for position, member in enumerate(members):
         try:
-            faults.append(_read_fault(member, vocabulary))
+            faults.append(_read_fault(member))
         except FaultRefused as refusal:
             place = f"[{position}]: " if is_list else ""
             raise FaultRefused(f"{place}{refusal}") from None
     return faults
 
 
-def _read_fault(document: bytes | msgspec.Raw, vocabulary: Vocabulary) -> Fault:
+def check_names(faults: Sequence[Fault], vocabulary: Vocabulary) -> None:
+    """Check that faults wait only for what exists at a venue.
+
+    Raises:
+        FaultRefused: One would wait for ever.
+    """
+    for position, fault in enumerate(faults):
+        place = f"[{position}]: " if len(faults) > 1 else ""
+        method = fault.method if isinstance(fault, RequestFault) else ""
+        if method and method not in vocabulary.methods:
+            known = ", ".join(sorted(vocabulary.methods))
+            raise FaultRefused(
+                f"{place}{fault.kind}: no method is called '{method}'; there are {known}"
+            )
+        symbol = fault.symbol if isinstance(fault, _WITH_SYMBOL) else ""
+        if symbol and symbol not in vocabulary.symbols:
+            known = ", ".join(vocabulary.symbols)
+            raise FaultRefused(f"{place}{fault.kind}: '{symbol}' is not listed; there are {known}")
+
+
+def _read_fault(document: bytes | msgspec.Raw) -> Fault:
     try:
         name = msgspec.json.decode(document, type=_Named).fault
     except msgspec.DecodeError as error:
@@ -114,21 +134,7 @@ def _read_fault(document: bytes | msgspec.Raw, vocabulary: Vocabulary) -> Fault:
     if kind is None:
         raise FaultRefused(f"no fault is called '{name}'; there are {', '.join(KINDS)}")
     try:
-        fault = msgspec.json.decode(document, type=kind)
+        return msgspec.json.decode(document, type=kind)
     except msgspec.ValidationError as error:
         fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
         raise FaultRefused(f"{name}: {error}; its fields are {fields}") from None
-    _check_names(fault, vocabulary)
-    return fault
-
-
-def _check_names(fault: Fault, vocabulary: Vocabulary) -> None:
-    """Refuse a fault that waits for what does not exist here."""
-    method = fault.method if isinstance(fault, RequestFault) else ""
-    if method and method not in vocabulary.methods:
-        known = ", ".join(sorted(vocabulary.methods))
-        raise FaultRefused(f"{fault.kind}: no method is called '{method}'; there are {known}")
-    symbol = fault.symbol if isinstance(fault, _WITH_SYMBOL) else ""
-    if symbol and symbol not in vocabulary.symbols:
-        known = ", ".join(vocabulary.symbols)
-        raise FaultRefused(f"{fault.kind}: '{symbol}' is not listed; there are {known}")

@@ -5,7 +5,7 @@ call; all come by `give`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -19,7 +19,7 @@ from genesis.venue.connection import HandshakeRefusal, VenueConnection
 from genesis.venue.connection_faults import ConnectionFault, HandshakeOccasion, HandshakeRefused
 from genesis.venue.exchange import Exchange
 from genesis.venue.fault_desk import Due, Ended, FaultDesk, FaultReport
-from genesis.venue.fault_documents import FaultRefused, Vocabulary
+from genesis.venue.fault_documents import FaultRefused, Vocabulary, check_names
 from genesis.venue.fault_terms import Fault
 from genesis.venue.listing import PriceRange, SymbolStatus, TradingRules
 from genesis.venue.open_sockets import OpenSockets
@@ -64,11 +64,6 @@ class FaultStage:
         self._requests = requests
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The names that faults may wait for here."""
-        return Vocabulary(METHODS.keys() | SESSION_METHODS, self._venue.exchange.listings)
-
     def close(self) -> None:
         """End: nothing more begins by itself."""
         if self._timer is not None:
@@ -76,13 +71,15 @@ class FaultStage:
 
     # Giving faults.
 
-    def give(self, faults: Iterable[Fault]) -> list[int]:
+    def give(self, faults: Sequence[Fault]) -> list[int]:
         """Take faults in and play what is due at once; return their numbers.
 
         Raises:
-            FaultRefused: The venue holds as many as it may. None of these is taken.
+            FaultRefused: One waits for what does not exist here, or they are too many. None of
+                them is taken.
         """
-        faults = list(faults)
+        methods = METHODS.keys() | SESSION_METHODS
+        check_names(faults, Vocabulary(methods, self._venue.exchange.listings))
         if len(faults) > self._desk.room:
             raise FaultRefused(
                 f"{len(faults)} faults are too many: there is room for {self._desk.room} more, "

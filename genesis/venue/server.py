@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from genesis.errors import ResourceError
+from genesis.errors import ConfigError, ResourceError
 from genesis.limits import (
     VENUE_ACTS_PER_TURN_MAX,
     VENUE_CONNECTIONS_MAX,
@@ -27,6 +27,7 @@ from genesis.venue.config import VenueConfig
 from genesis.venue.connection import Clock, Conversation, HandshakeRefusal, VenueConnection
 from genesis.venue.exchange import Exchange
 from genesis.venue.fault_desk import FaultDesk
+from genesis.venue.fault_documents import FaultRefused
 from genesis.venue.fault_stage import FaultStage
 from genesis.venue.faults import FaultOptions, FaultPlan
 from genesis.venue.http_connection import HttpConnection
@@ -97,42 +98,46 @@ class VenueServer:
 
         Raises:
             ConfigError: The tape cannot be read, a key is malformed, the model is too small, or the
-                schedule has too many faults.
+                schedule has a fault that cannot be played.
         from genesis.venue.tls import server_tls
             ResourceError: The port cannot be had.
             StorageError: The ledger cannot be opened.
         """
         loop = asyncio.get_running_loop()
         self.failure = loop.create_future()
-        now = self._clock()
-        verifiers = {key.api_key: KeyVerifier(key) for key in self._config.keys}
         self._ledger = SqliteLedger(self._config.ledger_path)
         try:
-            exchange = build_exchange(self._config, self._ledger, self._hub.subscribers, now)
+            self._set_up(self._ledger)
             self._server = await self._listen(host, port)
         except BaseException:
+            self._cancel_timers()
             self._ledger.close()
             raise
-        self._exchange = exchange
-        weight = WeightLimit(self._config.rules.limits)
-        self._api = RequestDesk(exchange, verifiers, weight, UserStreams())
-        RestConversations(self._api, self).add_to(self._router)
-        self._stage = FaultStage(self, self._faults, self._sockets, self._api)
-        if self._config.admin:
-            FaultAdmin(self._stage).add_to(self._router)
-        self._stage.give(self._config.schedule)
         self._wake()
         self._schedule_marks()
         listening: int = self._server.sockets[0].getsockname()[1]
         return listening
 
+    def _set_up(self, ledger: SqliteLedger) -> None:
+        """Make what answers: the exchange, its two transports, and the faults of the schedule."""
+        config = self._config
+        verifiers = {key.api_key: KeyVerifier(key) for key in config.keys}
+        exchange = build_exchange(config, ledger, self._hub.subscribers, self._clock())
+        weight = WeightLimit(config.rules.limits)
+        self._exchange = exchange
+        self._api = RequestDesk(exchange, verifiers, weight, UserStreams())
+        RestConversations(self._api, self).add_to(self._router)
+        self._stage = FaultStage(self, self._faults, self._sockets, self._api)
+        if config.admin:
+            FaultAdmin(self._stage).add_to(self._router)
+        try:
+            self._stage.give(config.schedule)
+        except FaultRefused as refusal:
+            raise ConfigError(f"the venue's schedule of faults: {refusal}") from None
+
     async def close(self) -> None:
         """Close every connection and the ledger. Orders stay open, as on record."""
-        for timer in (self._turn_timer, self._marks_timer):
-            if timer is not None:
-                timer.cancel()
-        if self._stage is not None:
-            self._stage.close()
+        self._cancel_timers()
         if self._server is not None:
             self._server.close()
         self._all_gone.clear()
@@ -144,6 +149,13 @@ class VenueServer:
             if not self.has_failed:
                 self._exchange.save_marks()
             self._ledger.close()
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._turn_timer, self._marks_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._stage is not None:
+            self._stage.close()
 
     async def _listen(self, host: str, port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()

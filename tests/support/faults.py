@@ -34,7 +34,6 @@ from typing import Final
 import httpx
 import msgspec
 
-from genesis.venue.fault_documents import read_faults
 from genesis.venue.fault_terms import Fault
 from genesis.venue.server import VenueServer
 
@@ -122,8 +121,7 @@ class LocalFaults(VenueFaults):
         return msgspec.convert(msgspec.to_builtins(self._stage.report()), Record)
 
     async def _give(self, faults: Sequence[Fault]) -> list[int]:
-        # As documents, so that a name that the venue does not know is noticed here too.
-        return self._stage.give(read_faults(msgspec.json.encode(faults), self._stage.vocabulary))
+        return self._stage.give(faults)
 
 
 class AdminFaults(VenueFaults):

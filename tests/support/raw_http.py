@@ -48,6 +48,14 @@ class RawClient:
         self.send("\r\n".join([*lines, "", ""]).encode() + body)
         return await self.response()
 
+    async def arrived(self) -> bytes:
+        """Return what has come and is unread, without waiting for more."""
+        try:
+            async with asyncio.timeout(0):
+                return await self._reader.read(1 << 20)
+        except TimeoutError:
+            return b""
+
     async def exactly(self, count: int) -> bytes:
         """Return so many bytes of what comes."""
         async with asyncio.timeout(DEADLINE_SECONDS):

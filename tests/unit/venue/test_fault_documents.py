@@ -3,7 +3,13 @@
 import msgspec
 import pytest
 
-from genesis.venue.fault_documents import KINDS, FaultRefused, Vocabulary, read_faults
+from genesis.venue.fault_documents import (
+    KINDS,
+    FaultRefused,
+    Vocabulary,
+    check_names,
+    read_faults,
+)
 from genesis.venue.request_faults import Answered, ReplyLost, RequestLost
 from genesis.venue.venue_acts import RulesChanged, SymbolHalted
 
@@ -18,7 +24,7 @@ RULES = (
 def refusal_of(document: str) -> str:
     """Return what is said of a document."""
     with pytest.raises(FaultRefused) as caught:
-        read_faults(document.encode(), VOCABULARY)
+        check_names(read_faults(document.encode()), VOCABULARY)
     return str(caught.value)
 
 
@@ -26,12 +32,11 @@ def test_one_fault_or_a_list_of_them() -> None:
     """The kind's name is its class in small letters; what is left out is default."""
     lost = RequestLost(method="order.place", times=2)
 
-    assert read_faults(msgspec.json.encode(lost), VOCABULARY) == [lost]
+    assert read_faults(msgspec.json.encode(lost)) == [lost]
     assert read_faults(
         b' [{"fault":"reply_lost"},{"fault":"symbol_halted","symbol":"BTCUSDT","for_ms":5}]',
-        VOCABULARY,
     ) == [ReplyLost(), SymbolHalted(symbol="BTCUSDT", for_ms=5)]
-    assert read_faults(b"[]", VOCABULARY) == []
+    assert read_faults(b"[]") == []
 
 
 def test_every_kind_has_its_name() -> None:
@@ -64,6 +69,10 @@ def test_every_kind_has_its_name() -> None:
         ),
         ('{"fault":"symbol_halted","symbol":"X"}', "symbol_halted: 'X' is not listed"),
         ('[{"fault":"reply_lost"},{"fault":"no"}]', "[1]: no fault is called 'no'"),
+        (
+            '[{"fault":"reply_lost"},{"fault":"reply_lost","symbol":"no"}]',
+            "[1]: reply_lost: 'no' is not listed",
+        ),
         ('{"fault":"answered","code":-9}', "code -9 is none that it can give; there are -1000, "),
         (
             '{"fault":"answered","code":-1013,"executed":true}',
@@ -103,7 +112,7 @@ def test_rules_that_a_venue_can_keep_are_taken() -> None:
     """Prices times quantities stay exact to the eighth decimal."""
     rules = RulesChanged(symbol="BTCUSDT", tick_size="0.1", step_size="0.001", min_notional="10")
 
-    assert read_faults(msgspec.json.encode(rules), VOCABULARY) == [rules]
+    assert read_faults(msgspec.json.encode(rules)) == [rules]
 
 
 def test_an_answer_may_be_in_other_words() -> None:

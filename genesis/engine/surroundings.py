@@ -9,7 +9,7 @@ from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.engine.roles import Role
 from genesis.engine.spawn import CHILD_MODULES
 from genesis.engine.strategy_registry import deal_shards
-from genesis.exchange.binance.catalogue import fetch_instruments
+from genesis.exchange.binance.listing_fetch import fetch_instruments
 from genesis.exchange.endpoints import Endpoints
 from genesis.strategies.base import StrategySpec
 from genesis.strategies.loader import load_roster, specs_of

@@ -158,13 +158,13 @@ class FallbackGateway:
         reason = _NOT_READY
         if self._first.is_ready:
             answer = await ask(self._first)
-            if not isinstance(answer, NoAnswer) or _is_said_by_venue(answer):
+            if not isinstance(answer, NoAnswer) or not answer.is_silence:
                 self._answered_first()
                 return answer
             reason = answer.reason
         self._fall_back(reason)
         answer = await ask(self._second)
-        if isinstance(answer, NoAnswer) and not _is_said_by_venue(answer):
+        if isinstance(answer, NoAnswer) and answer.is_silence:
             return NoAnswer(f"{reason}; then {answer.reason}")
         return answer
 
@@ -177,8 +177,3 @@ class FallbackGateway:
         if not self._is_fallen_back:
             self._is_fallen_back = True
             self._log.warning("second_path_asked", reason=reason)
-
-
-def _is_said_by_venue(answer: NoAnswer) -> bool:
-    """Tell a venue that would not answer from one that was not heard of."""
-    return bool(answer.code or answer.retry_at_ms)

@@ -84,6 +84,11 @@ class NoAnswer(msgspec.Struct, frozen=True):
     retryable: bool = True
     retry_at_ms: int = 0
 
+    @property
+    def is_silence(self) -> bool:
+        """Tell a venue that was not heard of from one that would not answer, or not now."""
+        return not (self.code or self.retry_at_ms)
+
 
 class Valid(msgspec.Struct, frozen=True):
     """The venue would have taken the order that it was asked about. It took none."""

@@ -25,6 +25,8 @@ def why_unreachable(error: BaseException) -> str:
             return f"host name not resolved: {cause.strerror}"
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused: nothing listens there"
+        if isinstance(cause, ConnectionResetError):
+            return "connection reset: the other side ended it without a word"
     return str(error) or type(error).__name__
 
 

@@ -133,12 +133,21 @@ class RequestConnection(ClientConnection):
             self.transport.abort()
 
 
+class connect_directly(connect):  # noqa: N801, named as what it extends
+    """Connects where it is told to and nowhere else: a redirect is a failed handshake."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Follow none."""
+        return exc
+
+
 async def connect_requests(
     url: str,
     now: Now,
     *,
     tls: ssl.SSLContext | None = None,
     open_timeout: Nanos = CONNECT_TIMEOUT,
+    message_bytes_max: int = MESSAGE_BYTES_MAX,
 ) -> RequestConnection:
     """Open a connection, without compression, without a proxy from the environment.
 
@@ -150,9 +159,9 @@ async def connect_requests(
         InvalidHandshake: The server did not speak WebSocket.
     """
     factory = functools.partial(RequestConnection, now=now)
-    connection = await connect(
+    connection = await connect_directly(
         url,
-        # `connect` calls this like the class it declares; a partial of that class is as good.
+        # It calls this like the class it declares; a partial of that class is as good.
         create_connection=cast("type[ClientConnection]", factory),
         ssl=tls,
         compression=None,
@@ -160,6 +169,6 @@ async def connect_requests(
         open_timeout=open_timeout / NANOS_PER_SECOND,
         close_timeout=CLOSE_TIMEOUT / NANOS_PER_SECOND,
         ping_interval=None,
-        max_size=MESSAGE_BYTES_MAX,
+        max_size=message_bytes_max,
     )
     return cast("RequestConnection", connection)

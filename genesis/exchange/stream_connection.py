@@ -15,11 +15,11 @@ import struct
 from collections.abc import Callable
 from typing import Final, TypeAlias, TypedDict, Unpack, cast
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.protocol import State
 
-from genesis.exchange.request_connection import Now, RequestConnection
+from genesis.exchange.request_connection import Now, RequestConnection, connect_directly
 from genesis.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, HANDSHAKE_BYTES_MAX, STREAM_BYTES_MAX
 from genesis.units import NANOS_PER_SECOND, Nanos
 
@@ -233,9 +233,9 @@ async def connect_stream(
         InvalidHandshake: The server did not speak WebSocket.
     """
     factory = functools.partial(connection_type, receiver=receiver, now=now)
-    connection = await connect(
+    connection = await connect_directly(
         url,
-        # `connect` calls this like the class it declares; a partial of that class is as good.
+        # It calls this like the class it declares; a partial of that class is as good.
         create_connection=cast("type[ClientConnection]", factory),
         ssl=tls,
         compression=None,

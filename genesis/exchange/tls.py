@@ -28,7 +28,8 @@ def tls_for(url: str, ca_file: str) -> ssl.SSLContext | None:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-    except ValueError as error:
+        (host or "").encode("idna")  # what cannot be a name would fail far from here
+    except ValueError as error:  # UnicodeError is one too
         raise ConfigError(f"{url!r} is no address of a venue: {error}") from None
     if not host or parts.scheme not in _ENCRYPTED | _PLAIN:
         raise ConfigError(f"{url!r} is no address of a venue: it begins with wss:// or https://")

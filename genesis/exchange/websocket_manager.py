@@ -19,6 +19,7 @@ from genesis.clock import EngineClock
 from genesis.errors import VenueError
 from genesis.exchange.connection_budget import ConnectionBudget, refused_until
 from genesis.exchange.connection_life import ConnectionLife, ConnectionPolicy
+from genesis.exchange.reachability import why_unreachable
 from genesis.limits import WATCHDOG_CHECKS
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
@@ -158,7 +159,7 @@ class WebSocketManager(Generic[_Connection]):
             connection = await self._connect()
         except (OSError, InvalidHandshake, VenueError) as error:
             self._heed_refusal(error)
-            self._note_end(number, f"not connected: {str(error) or type(error).__name__}")
+            self._note_end(number, f"not connected: {why_unreachable(error)}")
             return
         self.connections += 1
         self._life.opened(number, self._clock.now())

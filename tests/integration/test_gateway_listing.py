@@ -4,17 +4,19 @@ import asyncio
 from functools import partial
 from typing import Final
 
+import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection
 
 from genesis.domain.instruments import Instrument
-from genesis.errors import VenueRejected, VenueUnreachable
-from genesis.exchange.binance.catalogue import fetch_instruments
+from genesis.errors import ConfigError, VenueRejected, VenueUnreachable
+from genesis.exchange.binance.listing_fetch import fetch_instruments
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer, NotListed
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 from tests.support.exchange_builders import Json, failure, symbol_entry
 from tests.support.gateways import gateway_to
+from tests.support.scripted_rest import ScriptedRest, answers
 from tests.support.scripted_venue import (
     Request,
     ScriptedVenue,
@@ -27,6 +29,11 @@ LONG: Final = 20 * NANOS_PER_SECOND
 SHORT: Final = 100 * NANOS_PER_MS
 SYMBOLS: Final = ("ETHUSDT", "BTCUSDT")
 LISTING: Final[Json] = {"symbols": [symbol_entry("BTCUSDT"), symbol_entry("ETHUSDT")]}
+
+
+async def says_nonsense(connection: ServerConnection, _request: Request) -> None:
+    """Answer with what is no message of the protocol."""
+    await connection.send(b"<html>502</html>", text=True)
 
 
 async def fetch(endpoints: Endpoints, timeout_after: int = LONG) -> tuple[Instrument, ...]:
@@ -119,4 +126,41 @@ async def test_a_venue_that_is_not_there_is_unreachable() -> None:
     async with ScriptedVenue() as venue:
         endpoints = venue.endpoints
     with pytest.raises(VenueUnreachable, match=endpoints.ws_api_url):
+        await fetch(endpoints)
+
+
+async def test_the_parent_asks_over_rest_where_the_websocket_api_is_silent() -> None:
+    """An engine starts on whichever way answers; a second way is not tried before it is needed."""
+    async with ScriptedVenue() as venue, ScriptedRest() as rest:
+        rest.on("GET", "/exchangeInfo", answers(LISTING))
+        endpoints = msgspec.structs.replace(venue.endpoints, rest_url=rest.url)
+        venue.on("exchangeInfo", replies(LISTING))
+        expected = await fetch(endpoints)
+        assert not rest.calls
+        for silence in (cuts_the_connection, replies("<html>"), says_nonsense):
+            venue.on("exchangeInfo", silence)
+            assert await fetch(endpoints) == expected
+        await venue.stop()
+        assert await fetch(endpoints) == expected
+        assert len(await rest.received("/exchangeInfo")) == 4
+        await venue.start()
+
+
+async def test_a_throttled_parent_does_not_ask_twice() -> None:
+    """The venue counts the address, whichever way is taken."""
+
+    async def refuse(connection: ServerConnection, request: Request) -> None:
+        await connection.send(failure(request.id, -1003, "Too much.", status=429), text=True)
+
+    async with ScriptedVenue() as venue, ScriptedRest() as rest:
+        venue.on("exchangeInfo", refuse)
+        with pytest.raises(VenueUnreachable, match="does not list now: -1003"):
+            await fetch(msgspec.structs.replace(venue.endpoints, rest_url=rest.url))
+        assert not rest.calls
+
+
+async def test_an_address_that_would_go_unencrypted_is_not_even_tried() -> None:
+    """The parent says so before anything is sent, and before any child starts."""
+    endpoints = Endpoints(streams_url="", ws_api_url="ws://192.0.2.1/ws-api/v3", rest_url="")
+    with pytest.raises(ConfigError, match="use wss://"):
         await fetch(endpoints)

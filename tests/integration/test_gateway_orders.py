@@ -12,7 +12,7 @@ import pytest
 from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill, OrderState, OrderType, Side, TimeInForce
 from genesis.errors import VenueRejected, VenueUnreachable
-from genesis.exchange.binance.catalogue import fetch_instruments
+from genesis.exchange.binance.listing_fetch import fetch_instruments
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.exchange.gateway import (

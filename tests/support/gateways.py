@@ -1,6 +1,7 @@
 """A running gateway and the user events it handed out."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -114,6 +115,7 @@ def make_gateway(
     kit: GateKit | None = None,
     signer: Signer | None = None,
     reply_timeout_ms: int = 10_000,
+    tls: ssl.SSLContext | None = None,
     policy: ConnectionPolicy = QUICK_RETURN,
 ) -> WsGateway:
     """Return a gateway to `url`, not yet running; its events go to `log`."""
@@ -128,6 +130,7 @@ def make_gateway(
         log=quiet_log(),
         recv_window_ms=2000,
         reply_timeout_ms=reply_timeout_ms,
+        tls=tls,
         budget=kit.budget,
         policy=policy,
     )

@@ -97,11 +97,11 @@ class ScriptedRest:
         self._changed = asyncio.Condition()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
+        self.port = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -115,11 +115,7 @@ class ScriptedRest:
     @property
     def url(self) -> str:
         """The base URL of the API."""
-        return self.url_for("127.0.0.1")
-
-    def url_for(self, host: str) -> str:
-        """Return the base URL under another name of this machine."""
-        return f"{'https' if self._tls else 'http'}://{host}:{self._port}{_BASE}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{_BASE}"
 
     def on(self, verb: str, path: str, script: Script) -> None:
         """Answer a path below the base URL in another way from now on."""
@@ -142,7 +138,7 @@ class ScriptedRest:
         self._tasks.add(task)
         try:
             await self._serve(reader, writer)
-        except (Cut, ConnectionError, asyncio.CancelledError):
+        except (Cut, ConnectionError, h11.RemoteProtocolError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             self._tasks.discard(task)

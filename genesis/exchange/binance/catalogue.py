@@ -1,27 +1,14 @@
-"""The venue's listing: which instruments there are and by which rules they trade.
-
-`decode_instruments` is pure. `fetch_instruments` blocks, for the parent, which asks before any
-child runs; the executor asks through the gateway.
-"""
+"""The venue's listing: which instruments there are and by which rules they trade. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import connect
 
 from genesis.domain.instruments import NO_SPOT_TRADING, TRADING, Instrument, PriceBand
-from genesis.errors import MalformedMessage, VenueRejected, VenueUnreachable
-from genesis.exchange.binance.errors import UNKNOWN_SYMBOL, Finality, finality_of
-from genesis.exchange.binance.messages import decode_envelope
-from genesis.exchange.binance.requests import instruments_params
-from genesis.exchange.endpoints import Endpoints
-from genesis.exchange.tls import tls_for
-from genesis.limits import CATALOGUE_BYTES_MAX, CLOSE_TIMEOUT, FIXED_MAX
-from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_text
-
-_REQUEST_ID: Final = 1
+from genesis.errors import MalformedMessage
+from genesis.limits import FIXED_MAX
+from genesis.units import fixed_from_text
 
 
 class _Filter(msgspec.Struct, rename="camel"):
@@ -67,50 +54,13 @@ _NONE: Final = _Filter(filter_type="")
 _decoder = msgspec.json.Decoder(_ExchangeInfo)
 
 
-def fetch_instruments(
-    endpoints: Endpoints, symbols: Sequence[str] | None, timeout: Nanos
-) -> tuple[Instrument, ...]:
-    """Ask the venue for its trading rules; wait at most `timeout` for connection and answer each.
-
-    `instrument_id` counts from 0 in the order of `symbols`, or in the venue's own order for None,
-    which means every symbol that trades now.
-
-    Raises:
-        VenueUnreachable: There was no connection or no readable answer; trying again is right.
-        VenueRejected: The venue knows no such symbol, or refuses otherwise for good.
-        ConfigError: The address would be reached unencrypted, or `ca_file` holds no certificates.
-    """
-    url = endpoints.ws_api_url
-    request = msgspec.json.encode(
-        {"id": _REQUEST_ID, "method": "exchangeInfo", "params": instruments_params(symbols)}
-    )
-    seconds = timeout / NANOS_PER_SECOND
-    try:
-        with connect(
-            url,
-            ssl=tls_for(url, endpoints.ca_file),
-            compression=None,
-            proxy=None,
-            open_timeout=seconds,
-            close_timeout=CLOSE_TIMEOUT / NANOS_PER_SECOND,
-            ping_interval=None,
-            max_size=CATALOGUE_BYTES_MAX,
-        ) as connection:
-            connection.send(request, text=True)
-            message = connection.recv(timeout=seconds, decode=False)
-    except (OSError, InvalidHandshake, ConnectionClosed) as error:
-        reason = str(error) or type(error).__name__
-        raise VenueUnreachable(f"no listing from {url}: {reason}") from None
-    try:
-        return _read_listing(message, symbols)
-    except MalformedMessage as error:
-        raise VenueUnreachable(f"no listing from {url}: {error}") from None
-
-
 def decode_instruments(
     result: msgspec.Raw, symbols: Sequence[str] | None
 ) -> tuple[Instrument, ...]:
-    """Read the result of `exchangeInfo`; rows are numbered as in `fetch_instruments`.
+    """Read the result of `exchangeInfo`.
+
+    `instrument_id` counts from 0 in the order of `symbols`, or in the venue's own order for None,
+    which means every symbol that trades now.
 
     Raises:
         MalformedMessage: It cannot be read, lacks one of `symbols`, or one lacks a filter that
@@ -130,19 +80,6 @@ def decode_instruments(
         chosen = [by_symbol[symbol] for symbol in symbols]
     of_account = _by_type(listing.exchange_filters)
     return tuple(_instrument(row, entry, of_account) for row, entry in enumerate(chosen))
-
-
-def _read_listing(message: bytes, symbols: Sequence[str] | None) -> tuple[Instrument, ...]:
-    envelope = decode_envelope(message)
-    fault = envelope.fault
-    if fault is None:
-        return decode_instruments(envelope.result, symbols)
-    if finality_of(fault) is not Finality.REFUSED:
-        raise VenueUnreachable(f"the venue does not list now: {fault.code}: {fault.reason}")
-    if fault.code == UNKNOWN_SYMBOL:
-        asked = ", ".join(symbols or ())
-        raise VenueRejected(fault.code, f"{fault.reason} Asked for: {asked}")
-    raise VenueRejected(fault.code, fault.reason)
 
 
 def _trades(entry: _Symbol) -> bool:

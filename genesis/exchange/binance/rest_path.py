@@ -74,7 +74,8 @@ class RestPath(BinancePath):
         async with self._measuring:
             silence = await self._measure_clock() if self._clock.now() >= self._clock_due else None
         if silence is not None:
-            return read(Unwritten(f"the venue does not tell the time: {silence.reason}"))
+            reason = f"the venue does not tell the time: {silence.reason}"
+            return read(Unwritten(reason, silence.retry_at_ms))
         request = signed_request(
             method,
             params,

@@ -24,6 +24,7 @@ from genesis.exchange.binance.ws_session import SessionCounters, WsSession
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import StreamGap, UserEvent
+from genesis.exchange.reachability import why_unreachable
 from genesis.exchange.reply_facts import ReplyFacts
 from genesis.exchange.request_connection import RequestConnection, connect_requests
 from genesis.exchange.request_gate import RequestGate
@@ -133,7 +134,7 @@ class WsSessions:
         try:
             return await connect_requests(self._url, self._clock.now, tls=self._tls)
         except (OSError, InvalidHandshake) as error:
-            reason = str(error) or type(error).__name__
+            reason = why_unreachable(error)
             self._failure = VenueUnreachable(f"{self._url}: {reason}")
             self._gate.fail_connection(reason)
             if isinstance(error, InvalidStatus):

@@ -60,6 +60,11 @@ CASES = [
     pytest.param(
         ConnectionRefusedError(111, "x"), "connection refused: nothing listens there", id="refused"
     ),
+    pytest.param(
+        ConnectionResetError(),
+        "connection reset: the other side ended it without a word",
+        id="reset",
+    ),
 ]
 
 

@@ -63,6 +63,7 @@ def test_this_machine_is_reached_unencrypted(url: str) -> None:
         ("wss://", "wss:// or https://"),
         ("wss://venue:port/", "no address"),
         ("wss://[::1", "no address"),
+        (f"wss://{'a' * 64}.example.com", "no address"),
     ],
 )
 def test_an_address_that_would_betray_or_mean_nothing_is_refused(url: str, remedy: str) -> None:

@@ -97,9 +97,8 @@ class VenueServer:
         """Open the venue and return the port it listens on; port 0 takes a free one.
 
         Raises:
-            ConfigError: The tape cannot be read, a key is malformed, the model is too small, or the
-                schedule has a fault that cannot be played.
-        from genesis.venue.tls import server_tls
+            ConfigError: The tape or the certificate cannot be used, a key is malformed, the model
+                is too small, or the schedule has a fault that cannot be played.
             ResourceError: The port cannot be had.
             StorageError: The ledger cannot be opened.
         """
@@ -112,6 +111,7 @@ class VenueServer:
         except BaseException:
             self._cancel_timers()
             self._ledger.close()
+            self._ledger = None
             raise
         self._wake()
         self._schedule_marks()

@@ -195,6 +195,19 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     wording: str = ""
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Why a request may not be sent to the venue now, and from which venue time on it may."""
+
+    refusal: Refusal
+    retry_at_ms: int
+
+    @property
+    def reason(self) -> str:
+        """Return the refusal in words."""
+        refusal = self.refusal
+        return f"{refusal.rule}: {refusal.observed}; {refusal.limit}"
+
+
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of our order; `(symbol, trade_id)` names it for ever.
 

@@ -34,7 +34,7 @@ from genesis.engine.effects import (
 from genesis.engine.entries import Entry
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import encode_state
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, VenueNow
 from genesis.engine.state_machine import EngineState, requires_state
 from genesis.engine.venue_questions import Sighting, fetch_view, look_up_order
 from genesis.exchange.gateway import (
@@ -118,6 +118,7 @@ class TradingEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._trails: dict[str, _Trail] = {}
+        self._orders_ahead = 0  # approved, and not yet handed to the gateway
         self._flush_asked = False
         self._answered = asyncio.Event()
         self._recovered = asyncio.Event()
@@ -156,19 +157,21 @@ class TradingEngine:
         Signals judged before, in this life or an earlier one, are passed over.
         """
         now = self._clock.now()
+        venue = self._venue_now()
         for signal in signals:
             self._histograms.record(Stage.SIGNAL_TO_EXECUTOR, now - signal.published_at)
             effects = self.core.judge_signal(
                 signal,
                 self._quote_of(signal.instrument_id),
-                venue_ms=self._gateway.timestamp_ms(),
+                venue=venue,
                 now=now,
             )
+            self._put(effects)
             for effect in effects:
                 if isinstance(effect, SubmitOrder):
                     client_order_id = effect.order.intent.client_order_id
                     self._follow(client_order_id, _Trail(signal.read_at, now))
-            self._queue.extend(effects)
+                    venue = self._venue_now()  # one order more is on its way
         await self._flush()
 
     @requires_state(*_TRADING, EngineState.STOPPING)
@@ -196,7 +199,7 @@ class TradingEngine:
     def on_time(self) -> None:
         """Do what is due; to be called whenever `core.next_deadline` has passed."""
         now = self._clock.now()
-        self._enact(self.core.on_time(venue_ms=self._gateway.timestamp_ms(), now=now))
+        self._enact(self.core.on_time(venue=self._venue_now(), now=now))
 
     def tell_positions(self) -> None:
         """Tell every strategy what it holds."""
@@ -241,10 +244,23 @@ class TradingEngine:
             self._drained.set()
         if not effects:
             return
-        self._queue.extend(effects)
+        self._put(effects)
         if not self._flush_asked:
             self._flush_asked = True
             self._spawn(self._flush())
+
+    def _put(self, effects: Sequence[Effect]) -> None:
+        self._queue.extend(effects)
+        self._orders_ahead += sum(isinstance(effect, SubmitOrder) for effect in effects)
+
+    def _venue_now(self) -> VenueNow:
+        """Ask what keeps the next order from being sent, behind those that are on their way."""
+        hold, ahead = self._gateway.order_hold, self._orders_ahead
+        return VenueNow(
+            self._gateway.timestamp_ms(),
+            entry=hold(is_reduction=False, ahead=ahead),
+            exit=hold(is_reduction=True, ahead=ahead),
+        )
 
     async def _flush(self) -> None:
         """Commit what is queued in one group, then carry it out.
@@ -277,6 +293,7 @@ class TradingEngine:
         durable_at = self._clock.now()
         for effect in group.actions:
             if isinstance(effect, SubmitOrder):
+                self._orders_ahead -= 1
                 self._send(effect, prepared[effect.order.intent.client_order_id], durable_at)
             else:
                 self._carry_out(effect)

@@ -46,7 +46,7 @@ from genesis.engine.reconciliation import (
     missing_fills,
     orders_to_query,
 )
-from genesis.engine.risk_engine import ApprovedOrder, RiskLimits
+from genesis.engine.risk_engine import ApprovedOrder, RiskLimits, VenueNow
 from genesis.engine.signal_pipeline import SizingRules
 from genesis.engine.state_machine import EngineState, next_engine_state
 from genesis.engine.teller import Teller
@@ -128,6 +128,7 @@ class ExecutionCore:
             books=self._books,
             rules=order_rules,
             approve=self._approve,
+            hold_of=self._judge.hold_of,
             meet_stranger=self._adoption.meet,
         )
         self.canary = self._make_canary(canary_rules)
@@ -188,12 +189,13 @@ class ExecutionCore:
         ]
 
     def judge_signal(
-        self, signal: Signal, quote: Quote | None, *, venue_ms: int, now: Nanos
+        self, signal: Signal, quote: Quote | None, *, venue: VenueNow, now: Nanos
     ) -> list[Effect]:
         """Judge one signal: nothing if it had its verdict, else a refusal or an order to send.
 
-        `venue_ms` is the venue's clock, which the order is signed at.
+        The order is signed at the venue's time.
         """
+        self._judge.learn_venue(venue)
         spec = self._strategies.get(signal.strategy_number)
         if spec is None or not 0 <= signal.instrument_id < len(self._catalogue):
             return [
@@ -222,7 +224,7 @@ class ExecutionCore:
             signal=name,
             attempt=1,
             signal_at=signal.received_at,
-            venue_ms=venue_ms,
+            venue_ms=venue.time_ms,
             now=now,
         )
 
@@ -339,8 +341,9 @@ class ExecutionCore:
         self._marked_at = now
         return [self._books.record(self.valuation.entry(now))]
 
-    def on_time(self, *, venue_ms: int, now: Nanos) -> list[Effect]:
+    def on_time(self, *, venue: VenueNow, now: Nanos) -> list[Effect]:
         """Do what is due."""
+        self._judge.learn_venue(venue)
         effects: list[Effect] = []
         for kind, key in self._timers.due(now):
             if kind is TimerKind.RECONCILE:
@@ -348,7 +351,7 @@ class ExecutionCore:
             elif kind is TimerKind.REFRESH_LISTING:
                 effects += self.listing.ask(now)
             else:
-                effects += self._flow.on_timer(kind, key, venue_ms=venue_ms, now=now)
+                effects += self._flow.on_timer(kind, key, venue_ms=venue.time_ms, now=now)
         if self.state is EngineState.RUNNING:
             effects += self.canary.on_time(now)
         return effects

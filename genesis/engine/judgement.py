@@ -8,9 +8,16 @@ import msgspec
 from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderIntent, Refusal, Side, Signal
+from genesis.domain.orders import Hold, OrderIntent, Refusal, Side, Signal
 from genesis.engine.ledger import Ledger
-from genesis.engine.risk_engine import ApprovedOrder, CanaryCap, RiskFacts, RiskLimits, judge
+from genesis.engine.risk_engine import (
+    ApprovedOrder,
+    CanaryCap,
+    RiskFacts,
+    RiskLimits,
+    VenueNow,
+    judge,
+)
 from genesis.engine.signal_pipeline import SignalContext, SizingRules, make_intent
 from genesis.engine.state_machine import EngineState
 from genesis.engine.valuation import Valuation
@@ -38,6 +45,15 @@ class Judge:
         self._quotes: dict[int, Quote] = {}
         self._signal_times: dict[int, deque[Nanos]] = {}
         self._order_times: deque[Nanos] = deque(maxlen=SIGNAL_TIMES_KEPT)
+        self._venue = VenueNow(0)
+
+    def learn_venue(self, venue: VenueNow) -> None:
+        """Take what is known of the venue now."""
+        self._venue = venue
+
+    def hold_of(self, intent: OrderIntent) -> Hold | None:
+        """Return what keeps one order from being sent now; None if nothing does."""
+        return self._venue.hold(intent)
 
     def learn(self, quotes: Mapping[int, Quote]) -> None:
         """Take the market's present quotes."""
@@ -95,6 +111,7 @@ class Judge:
             ),
             orders_in_last_second=_in_last_second(self._order_times, now),
             filters=self._filter_facts(intent, held - exit_),
+            venue=self._venue,
             canary=canary,
         )
         verdict = judge(intent, facts, self._limits, now)

@@ -14,6 +14,7 @@ from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.order_ids import ATTEMPT_MAX, OrderIdParts, encode_order_id
 from genesis.domain.orders import (
     ExecutionReport,
+    Hold,
     OrderIntent,
     OrderState,
     OrderType,
@@ -78,14 +79,15 @@ class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Approve = Callable[[OrderIntent, Nanos], ApprovedOrder | Refusal]
+HoldOf = Callable[[OrderIntent], Hold | None]
 MeetStranger = Callable[[ExecutionReport, Nanos], list[Effect]]
 
 
 class OrderFlow:
     """Every order from its approval to its last fill.
 
-    `approve` is the risk engine's word on a retry; `meet_stranger` takes the reports of orders that
-    the ledger does not know.
+    `approve` is the risk engine's word on a retry, `hold_of` what keeps one from being sent now;
+    `meet_stranger` takes the reports of orders that the ledger does not know.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class OrderFlow:
         books: Bookkeeper,
         rules: OrderRules,
         approve: Approve,
+        hold_of: HoldOf,
         meet_stranger: MeetStranger,
     ) -> None:
         self._ledger = ledger
@@ -107,6 +110,7 @@ class OrderFlow:
         self._books = books
         self._rules = rules
         self._approve = approve
+        self._hold_of = hold_of
         self._meet_stranger = meet_stranger
         self._resolver = Resolver(timers, books, rules.fence_margin_ms)
 
@@ -385,7 +389,8 @@ class OrderFlow:
     def _retry(self, order: Order, *, venue_ms: int, now: Nanos) -> list[Effect]:
         """Follow a definite, retryable refusal with a linked new intent under a new id.
 
-        Not so if its strategy has wished anew meanwhile: then the older wish is history.
+        Not so if its strategy has wished anew meanwhile: then the older wish is history. What would
+        not be sent waits on, as long as the wish lives, before anything is written down.
         """
         attempt = order.attempt + 1
         signal = order.signal
@@ -400,6 +405,12 @@ class OrderFlow:
         )
         intent = msgspec.structs.replace(order.intent, client_order_id=client_order_id)
         is_void = now >= intent.expires_at or not self._ledger.is_latest(signal, order.attempt)
+        hold = None if is_void else self._hold_of(intent)
+        if hold is not None:
+            retry_at = max(_engine_time(order, hold.retry_at_ms), now + RETRY_DELAY)
+            if retry_at < intent.expires_at:
+                self._timers.set(retry_at, TimerKind.RETRY_SIGNAL, order.intent.client_order_id)
+                return []
         approved = None if is_void else self._approve(intent, now)
         if not isinstance(approved, ApprovedOrder):
             return [self._teller.tell_order(order, TERMINAL_KINDS[order.state], now)]

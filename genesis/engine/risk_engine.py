@@ -13,7 +13,7 @@ import msgspec
 from genesis.domain.filters import FilterFacts, check_filters
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderIntent, Refusal, RefusalRule, Side
+from genesis.domain.orders import Hold, OrderIntent, Refusal, RefusalRule, Side
 from genesis.engine.state_machine import EngineState
 from genesis.units import (
     NANOS_PER_MS,
@@ -50,6 +50,21 @@ class CanaryCap(msgspec.Struct, frozen=True):
     is_tested: bool
 
 
+class VenueNow(msgspec.Struct, frozen=True):
+    """The venue at the moment of a judgement: its clock, and what keeps orders from being sent.
+
+    `entry` holds orders that may enlarge a position, `exit` those that can only shrink one.
+    """
+
+    time_ms: int
+    entry: Hold | None = None
+    exit: Hold | None = None
+
+    def hold(self, intent: OrderIntent) -> Hold | None:
+        """Return what keeps one order from being sent; None if nothing does."""
+        return self.exit if is_reduction(intent) else self.entry
+
+
 class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules look at, gathered for one intent.
 
@@ -74,6 +89,7 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     open_orders_of_strategy: int
     orders_in_last_second: int
     filters: FilterFacts
+    venue: VenueNow
     canary: CanaryCap | None = None
 
 
@@ -101,8 +117,8 @@ def judge(
 ) -> ApprovedOrder | Refusal:
     """Judge one intent: total over any input, first refusing rule wins.
 
-    Rules of possibility (the engine's state, the venue's filters, what is held) bind every order;
-    rules of prudence bind only orders that enlarge a position.
+    Rules of possibility (the engine's state, the venue's filters, what is held, what can be sent)
+    bind every order; rules of prudence bind only orders that enlarge a position.
     """
     rules = _POSSIBILITY if is_reduction(intent) else _POSSIBILITY + _PRUDENCE
     case = _Case(intent, facts, limits, now)
@@ -152,6 +168,12 @@ def _check_holding(case: _Case) -> Refusal | None:
         if case.intent.quantity <= free
         else _amount_refusal(RefusalRule.HOLDING, free, case.intent.quantity)
     )
+
+
+def _check_venue(case: _Case) -> Refusal | None:
+    """Refuse what would not be sent: nothing is written down only to be taken back."""
+    hold = case.facts.venue.hold(case.intent)
+    return None if hold is None else hold.refusal
 
 
 def _check_data_age(case: _Case) -> Refusal | None:
@@ -265,7 +287,12 @@ def entry_notional(intent: OrderIntent) -> Amount:
     return notional(intent.limit_price or intent.reference_price, intent.quantity)
 
 
-_POSSIBILITY: Final[tuple[_Rule, ...]] = (_check_state, _check_filters, _check_holding)
+_POSSIBILITY: Final[tuple[_Rule, ...]] = (
+    _check_state,
+    _check_filters,
+    _check_holding,
+    _check_venue,
+)
 _PRUDENCE: Final[tuple[_Rule, ...]] = (
     _check_data_age,
     _check_price_collar,

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from genesis.domain.instruments import Instrument
-from genesis.domain.orders import ExecutionReport, Fill, Refusal
+from genesis.domain.orders import ExecutionReport, Fill, Hold
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.exchange.gateway import (
     Account,
@@ -64,9 +64,9 @@ class FallbackGateway:
         """Return the venue's time as orders are stamped with it. See the port."""
         return self._first.timestamp_ms()
 
-    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
-        """Tell why a new order would not be sent now, by the first way. See the port."""
-        return self._first.order_refusal(is_reduction=is_reduction)
+    def order_hold(self, *, is_reduction: bool, ahead: int) -> Hold | None:
+        """Tell why one more order would not be sent now, by the first way. See the port."""
+        return self._first.order_hold(is_reduction=is_reduction, ahead=ahead)
 
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
         """Encode and sign an order for the first way. See the port."""

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from genesis.domain.instruments import Instrument
-from genesis.domain.orders import ExecutionReport, Fill, Refusal
+from genesis.domain.orders import ExecutionReport, Fill, Hold
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.units import Amount, Nanos
 
@@ -238,10 +238,11 @@ class Gateway(VenuePath, Protocol):
         """Return the venue's time as estimated now: what a request sent now is stamped with."""
         ...
 
-    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
-        """Tell why a new order would not be sent now, by our own rules; None if it would.
+    def order_hold(self, *, is_reduction: bool, ahead: int) -> Hold | None:
+        """Tell why one more order would not be sent now, by our own rules; None if it would.
 
-        `is_reduction`: it can only shrink a position. Asking counts for nothing.
+        `is_reduction`: it can only shrink a position. `ahead` others are about to be sent before
+        it. Asking counts for nothing.
         """
         ...
 

@@ -24,7 +24,7 @@ from typing import Final
 
 import msgspec
 
-from genesis.domain.orders import Refusal, RefusalRule
+from genesis.domain.orders import Hold, Refusal, RefusalRule
 from genesis.exchange.rate_window import Bound, RateCount, RateLimit, RateWindow, Ticket
 from genesis.exchange.request_cost import LimitKind, Purpose, RequestCost
 from genesis.limits import (
@@ -74,19 +74,6 @@ class RateUsage(msgspec.Struct, frozen=True):
     interval_ms: int
     used: int
     limit: int
-
-
-class Hold(msgspec.Struct, frozen=True):
-    """Why a request may not be sent now, and from which venue time on it may."""
-
-    refusal: Refusal
-    retry_at_ms: int
-
-    @property
-    def reason(self) -> str:
-        """Return the refusal in words."""
-        refusal = self.refusal
-        return f"{refusal.rule}: {refusal.observed}; {refusal.limit}"
 
 
 class RateLimits:

@@ -122,7 +122,9 @@ class RateWindow:
     def has_room(self, amount: int, purpose: Purpose) -> bool:
         """Tell whether a request that adds `amount` keeps within the bound of its purpose."""
         bound = self._bounds[purpose]
-        return self.used + amount <= bound.total and self.own + amount <= bound.own
+        more = self._in_flight + amount
+        used = self._learned + self._answered + self._lost + more
+        return used <= bound.total and self._own + more <= bound.own
 
     def roll(self, now_ms: int, order: int) -> None:
         """Begin the window that holds `now_ms`, if it is a later one.
@@ -130,6 +132,8 @@ class RateWindow:
         A clock that was set back makes the window earlier, and forgets nothing.
         """
         reached_ms = now_ms - RATE_WINDOW_MARGIN_MS
+        if 0 <= reached_ms - self._start_ms < self.interval_ms:
+            return
         start_ms = reached_ms - reached_ms % self.interval_ms
         if start_ms > self._start_ms:
             is_next = start_ms == self._start_ms + self.interval_ms

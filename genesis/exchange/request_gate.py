@@ -21,13 +21,13 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
-from genesis.domain.orders import Refusal, RefusalRule
+from genesis.domain.orders import Hold, Refusal, RefusalRule
 from genesis.exchange.circuit_breaker import BreakerChange, BreakerState, CircuitBreaker
 from genesis.exchange.connection_budget import ConnectionBudget
-from genesis.exchange.rate_limits import Hold, RateLimits, RateUsage
+from genesis.exchange.rate_limits import RateLimits, RateUsage
 from genesis.exchange.rate_window import RateLimit, Ticket
 from genesis.exchange.reply_facts import ReplyFacts, ReplyVerdict
-from genesis.exchange.request_cost import ENTRY_COST, EXIT_COST, Purpose, RequestCost
+from genesis.exchange.request_cost import Purpose, RequestCost
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 
 _CONNECTION: Final = RequestCost(Purpose.RECONCILE, weight=2)
@@ -91,14 +91,14 @@ class RequestGate:
         self._limits.state_limits(limits)
         self._log.info("rate_limits_stated", limits=[_stated(limit) for limit in limits])
 
-    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
-        """Tell why a new order would not be admitted now; None if it would.
+    def order_hold(self, *, is_reduction: bool, ahead: int) -> Hold | None:
+        """Tell why one more order would not be admitted behind `ahead` others; None if it would.
 
-        Judged before anything is written down, so that no order is journaled only to be not sent.
+        Asked before anything is written down, so that no order is journaled only to be not sent.
         """
-        cost = EXIT_COST if is_reduction else ENTRY_COST
-        hold = self._held_by_breaker(cost) or self._limits.hold(cost, self._venue_ms())
-        return None if hold is None else hold.refusal
+        purpose = Purpose.EXIT if is_reduction else Purpose.ENTRY
+        cost = RequestCost(purpose, weight=1 + ahead, orders=1 + ahead)
+        return self._held_by_breaker(cost) or self._limits.hold(cost, self._venue_ms())
 
     def admit(self, cost: RequestCost) -> Admission | Hold:
         """Give leave to write one request now, or say why not and from when on."""

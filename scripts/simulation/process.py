@@ -21,6 +21,7 @@ from genesis.engine.effects import (
     Tell,
 )
 from genesis.engine.execution import ExecutionCore
+from genesis.engine.risk_engine import VenueNow
 from genesis.engine.state_machine import EngineState
 from genesis.errors import StorageError
 from genesis.exchange.gateway import (
@@ -249,7 +250,9 @@ class ExecutorProcess:
             quote = quotes[signal.instrument_id]
             venue_ms = self.line.estimate.now_ms()
             self._outside.note("judges", signal)
-            self._queue.extend(self.core.judge_signal(signal, quote, venue_ms=venue_ms, now=now))
+            self._queue.extend(
+                self.core.judge_signal(signal, quote, venue=VenueNow(venue_ms), now=now)
+            )
         self._judged = signals
         self._flush()
 
@@ -295,7 +298,7 @@ class ExecutorProcess:
     def _on_time(self) -> None:
         self._wakes_at = None
         now = self._clock.now()
-        self._enact(self.core.on_time(venue_ms=self.line.estimate.now_ms(), now=now))
+        self._enact(self.core.on_time(venue=VenueNow(self.line.estimate.now_ms()), now=now))
 
     def _plan_wake(self) -> None:
         """Wake up for the core's next deadline, as late as a look every so often would."""

@@ -8,9 +8,12 @@ from genesis.domain.market import Quote
 from genesis.domain.orders import (
     ExecutionReport,
     Fill,
+    Hold,
     OrderIntent,
     OrderState,
     OrderType,
+    Refusal,
+    RefusalRule,
     Side,
     Signal,
     SignalAction,
@@ -225,6 +228,13 @@ def report(
         received_at=NOW,
         fill=execution,
     )
+
+
+def hold(
+    rule: RefusalRule = RefusalRule.CIRCUIT_BREAKER, retry_at_ms: int = VENUE_MS + 1_000
+) -> Hold:
+    """Return why nothing may be sent for a second."""
+    return Hold(Refusal(rule=rule, limit="CLOSED", observed="OPEN: no reply"), retry_at_ms)
 
 
 def risk_limits() -> RiskLimits:

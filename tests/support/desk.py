@@ -6,6 +6,7 @@ from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.orders import (
     ExecutionReport,
     Fill,
+    Hold,
     OrderReport,
     OrderState,
     ReportKind,
@@ -21,6 +22,7 @@ from genesis.engine.entries import Entry, OrderPrepared
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.reconciliation import VenueView
+from genesis.engine.risk_engine import VenueNow
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import (
     Accepted,
@@ -76,6 +78,7 @@ class Desk:
             epoch=epoch,
             canary_rules=canary,
         )
+        self.holds: tuple[Hold | None, Hold | None] = (None, None)  # of entries, of exits
         self.journal = list(journal)
         self.effects: list[Effect] = []
 
@@ -120,7 +123,12 @@ class Desk:
     def judge(self, sequence: int = 1, **changes: object) -> "Desk":
         wish = signal(sequence, **changes)  # type: ignore[arg-type]
         return self.take(
-            self.core.judge_signal(wish, quote(wish.instrument_id), venue_ms=VENUE_MS, now=NOW)
+            self.core.judge_signal(
+                wish,
+                quote(wish.instrument_id),
+                venue=self.venue_now(VENUE_MS),
+                now=NOW,
+            )
         )
 
     def answer(self, outcome: SubmitOutcome, order: str = ORDER, now: Nanos = NOW) -> "Desk":
@@ -128,7 +136,7 @@ class Desk:
 
     def tick(self, now: Nanos) -> "Desk":
         venue_ms = VENUE_MS + (now - NOW) // NANOS_PER_MS
-        return self.take(self.core.on_time(venue_ms=venue_ms, now=now))
+        return self.take(self.core.on_time(venue=self.venue_now(venue_ms), now=now))
 
     def query(
         self, outcome: Found | NotFound | NoAnswer, after_ms: int, *, cancel_first: bool = False
@@ -139,6 +147,9 @@ class Desk:
                 ORDER, outcome, venue_ms=VENUE_MS + after_ms, cancel_first=cancel_first, now=now
             )
         )
+
+    def venue_now(self, venue_ms: int) -> VenueNow:
+        return VenueNow(venue_ms, *self.holds)
 
     @property
     def state(self) -> EngineState:

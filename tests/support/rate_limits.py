@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from genesis.exchange.rate_limits import EXECUTOR_SHARES, Hold, RateLimits, RateShares
+from genesis.domain.orders import Hold
+from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits, RateShares
 from genesis.exchange.rate_window import RateCount, RateLimit, Ticket
 from genesis.exchange.request_cost import LimitKind, Purpose, RequestCost
 from genesis.limits import RATE_WINDOW_MARGIN_MS

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from genesis.domain.instruments import Instrument
-from genesis.domain.orders import ExecutionReport, Fill, Refusal
+from genesis.domain.orders import ExecutionReport, Fill, Hold
 from genesis.engine import risk_engine
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.exchange.gateway import (
@@ -50,7 +50,7 @@ class ScriptedGateway:
         self.trades: tuple[Fill, ...] | NoAnswer = ()
         self.trades_found: dict[str, tuple[Fill, ...] | NotListed | NoAnswer] = {}
         self.listing: tuple[Instrument, ...] | NotListed | NoAnswer = ()
-        self.refusals: dict[bool, Refusal] = {}
+        self.holds: dict[bool, tuple[int, Hold]] = {}
         self.balances: dict[str, int] | NoAnswer = {"USDT": CAPITAL}
 
     @property
@@ -62,9 +62,10 @@ class ScriptedGateway:
         """Return the venue's time."""
         return VENUE_MS
 
-    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
-        """Refuse what the test has laid out: entries, exits, or neither."""
-        return self.refusals.get(is_reduction)
+    def order_hold(self, *, is_reduction: bool, ahead: int) -> Hold | None:
+        """Hold what the test has laid out: entries or exits, from so many on."""
+        room, hold = self.holds.get(is_reduction, (0, None))
+        return hold if ahead >= room else None
 
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
         """Encode an order as its own id."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from genesis.domain.orders import OrderState, OrderType, ReportKind
+from genesis.domain.orders import OrderState, OrderType, RefusalRule, ReportKind
 from genesis.engine import venue_questions
 from genesis.engine.canary import CanaryRules
 from genesis.engine.entries import OrderMoved, OrderPrepared, OrderTested
@@ -38,6 +38,7 @@ from tests.support.builders import (
     VENUE_MS,
     btc,
     fill,
+    hold,
     quote,
     report,
     signal,
@@ -96,6 +97,45 @@ async def test_rules_are_fetched_after_a_filter_failure(bench: Bench) -> None:
     order = bench.core.ledger.find_order("G00-7-1-2-10")
     assert order is not None
     assert order.intent.limit_price == PRICE
+
+
+async def test_a_signal_that_would_not_be_sent_is_refused_before_it_is_journaled(
+    bench: Bench,
+) -> None:
+    """No order is written down only to be taken back; its strategy is told by which rule."""
+    bench.gateway.holds[False] = (0, hold(RefusalRule.RATE_LIMIT))
+    await bench.engine.execute_trade(signal(quantity=LOT))
+    assert [told.kind for told in bench.told] == [ReportKind.REFUSED]
+    assert bench.told[0].reason_code == RefusalRule.RATE_LIMIT.code
+    assert not any(isinstance(entry, OrderPrepared) for entry in bench.disk.groups[-1])
+    assert not bench.gateway.sent
+
+
+async def test_orders_on_their_way_to_the_disk_count_as_sent(bench: Bench) -> None:
+    """With room for one more order, the second of a batch is refused, and that of the next one.
+
+    Once the first has gone, the gateway itself knows of it.
+    """
+    bench.gateway.holds[False] = (1, hold(RefusalRule.RATE_LIMIT))
+    bench.disk.is_slow = True
+    first = asyncio.create_task(
+        bench.engine.execute_trade(
+            signal(1, quantity=LOT), signal(2, instrument_id=1, quantity=LOT)
+        )
+    )
+    await bench.settle()
+    second = asyncio.create_task(
+        bench.engine.execute_trade(signal(3, instrument_id=1, quantity=LOT))
+    )
+    await bench.settle()
+    bench.disk.is_slow = False
+    bench.disk.finish()
+    await asyncio.gather(first, second)
+    assert [told.signal_sequence for told in bench.told] == [2, 3]
+    assert {told.reason_code for told in bench.told} == {RefusalRule.RATE_LIMIT.code}
+
+    await bench.engine.execute_trade(signal(4, instrument_id=1, quantity=LOT))
+    assert list(bench.gateway.sent) == [ORDER, "G00-7-1-4-10"]
 
 
 async def test_a_signal_becomes_an_order_and_a_position(bench: Bench) -> None:

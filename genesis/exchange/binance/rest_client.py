@@ -14,11 +14,11 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
+from genesis.domain.orders import Hold
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.rate_replies import counts_from_headers, reply_facts
 from genesis.exchange.binance.rest_replies import envelope_of
 from genesis.exchange.binance.rest_requests import RestRequest
-from genesis.exchange.rate_limits import Hold
 from genesis.exchange.reachability import why_unreachable
 from genesis.exchange.request_gate import Admission, RequestGate
 from genesis.limits import (

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
-from genesis.domain.orders import Refusal
+from genesis.domain.orders import Hold
 from genesis.engine.risk_engine import ApprovedOrder, is_reduction
 from genesis.exchange.binance import requests
 from genesis.exchange.binance.outcomes import (
@@ -129,9 +129,9 @@ class WsGateway(BinancePath):
         """Return the venue's time as estimated now."""
         return self._opener.timestamp_ms()
 
-    def order_refusal(self, *, is_reduction: bool) -> Refusal | None:
-        """Tell why a new order would not be sent now. See the port."""
-        return self._gate.order_refusal(is_reduction=is_reduction)
+    def order_hold(self, *, is_reduction: bool, ahead: int) -> Hold | None:
+        """Tell why one more order would not be sent now. See the port."""
+        return self._gate.order_hold(is_reduction=is_reduction, ahead=ahead)
 
     def build_submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> PreparedRequest:
         """Encode and sign an order. See the port."""

@@ -13,7 +13,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
-from genesis.domain.orders import ExecutionReport
+from genesis.domain.orders import ExecutionReport, Hold
 from genesis.errors import MalformedMessage
 from genesis.exchange.binance.errors import TIMESTAMP_OUTSIDE_WINDOW
 from genesis.exchange.binance.messages import (
@@ -26,7 +26,6 @@ from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.rate_replies import counts_from_entries, reply_facts
 from genesis.exchange.binance.requests import Request
 from genesis.exchange.gateway import BalanceUpdate, TransferReported
-from genesis.exchange.rate_limits import Hold
 from genesis.exchange.request_connection import RequestConnection
 from genesis.exchange.request_gate import Admission, RequestGate
 from genesis.limits import REQUESTS_IN_FLIGHT_MAX

@@ -85,7 +85,7 @@ def test_a_signal_of_nobody_is_named(desk: Desk) -> None:
     """An unknown strategy number or instrument is logged, and nothing else happens."""
     assert desk.judge(strategy_number=99).kinds() == ["Announce"]
     wish = signal(1, instrument_id=5)
-    effects = desk.core.judge_signal(wish, None, venue_ms=VENUE_MS, now=NOW)
+    effects = desk.core.judge_signal(wish, None, venue=desk.venue_now(VENUE_MS), now=NOW)
     assert [type(effect) for effect in effects] == [Announce]
 
 

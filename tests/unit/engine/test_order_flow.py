@@ -39,6 +39,7 @@ from tests.support.builders import (
     SECOND,
     VENUE_MS,
     fill,
+    hold,
     quote,
     report,
     risk_limits,
@@ -213,6 +214,25 @@ def test_an_order_that_may_only_be_sent_too_late_is_told_at_once(desk: Desk) -> 
     desk.judge(expires_at=NOW + SECOND)
     desk.answer(NotSent("rate_limit", retry_at_ms=VENUE_MS + 1_000))
     assert desk.told() == [ReportKind.NOT_EXECUTED]
+
+
+def test_a_retry_that_would_not_be_sent_is_not_written_down(desk: Desk) -> None:
+    """It waits on, and goes when it may, under the next id."""
+    desk.judge(expires_at=NOW + 3 * SECOND).answer(NotSent("no connection"))
+    desk.holds = (hold(), None)
+    assert desk.tick(NOW + SECOND // 10).effects == []
+    assert desk.tick(NOW + SECOND - 1).effects == []
+    desk.holds = (None, None)
+    desk.tick(NOW + SECOND)
+    assert [entry.attempt for entry in desk.prepared()] == [1, 2]
+
+
+def test_a_retry_that_is_held_past_its_life_is_told(desk: Desk) -> None:
+    """The strategy hears that its order was not executed; no second one was written down."""
+    desk.judge(expires_at=NOW + SECOND // 2).answer(NotSent("no connection"))
+    desk.holds = (hold(), None)
+    assert desk.tick(NOW + SECOND // 10).told() == [ReportKind.NOT_EXECUTED]
+    assert len(desk.prepared()) == 1
 
 
 def test_a_query_waits_for_as_long_as_it_would_be_held(desk: Desk) -> None:

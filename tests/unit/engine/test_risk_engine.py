@@ -11,6 +11,7 @@ from genesis.engine.risk_engine import (
     CanaryCap,
     RiskFacts,
     RiskLimits,
+    VenueNow,
     entry_notional,
     is_reduction,
     judge,
@@ -23,8 +24,10 @@ from tests.support.builders import (
     NOW,
     PRICE,
     SECOND,
+    VENUE_MS,
     btc,
     filter_facts,
+    hold,
     intent,
     quote,
     risk_limits,
@@ -50,6 +53,7 @@ def facts(**changes: object) -> RiskFacts:
         open_orders_of_strategy=0,
         orders_in_last_second=0,
         filters=filter_facts(),
+        venue=VenueNow(VENUE_MS),
     )
     return msgspec.structs.replace(base, **changes)
 
@@ -169,6 +173,20 @@ def test_a_reduction_passes_every_rule_of_prudence(state: EngineState) -> None:
     assert isinstance(judge(intent(side=Side.SELL), worst, LIMITS, NOW), ApprovedOrder)
 
 
+def test_an_order_that_would_not_be_sent_is_refused() -> None:
+    """By the rule of what holds it, before anything is written down; each side by its own."""
+    entry, exit_ = hold(), hold(RefusalRule.RATE_LIMIT)
+    held = {"held": LOT, "venue": VenueNow(VENUE_MS, entry=entry, exit=exit_)}
+    assert judge(intent(), facts(**held), LIMITS, NOW) == entry.refusal
+    assert judge(intent(side=Side.SELL), facts(**held), LIMITS, NOW) == exit_.refusal
+
+
+def test_an_open_breaker_does_not_bind_what_shrinks_a_position() -> None:
+    """A limit must never lock us into what it exists to prevent."""
+    seen = facts(held=LOT, venue=VenueNow(VENUE_MS, entry=hold()))
+    assert isinstance(judge(intent(side=Side.SELL), seen, LIMITS, NOW), ApprovedOrder)
+
+
 def test_a_refusal_names_rule_limit_and_what_was_seen() -> None:
     """A trader reads from it what to change."""
     verdict = judge(intent(), facts(open_orders=200), LIMITS, NOW)
@@ -200,6 +218,12 @@ def test_an_entry_reserves_its_limit_price_or_the_reference() -> None:
         open_orders_of_strategy=st.integers(0, 1000),
         orders_in_last_second=st.integers(0, 1000),
         filters=st.just(filter_facts()),
+        venue=st.builds(
+            VenueNow,
+            st.just(VENUE_MS),
+            st.sampled_from([None, hold()]),
+            st.sampled_from([None, hold()]),
+        ),
     ),
     st.sampled_from(Side),
     st.sampled_from(OrderType),
@@ -220,6 +244,7 @@ def _holds(approved: OrderIntent, seen: RiskFacts, limits: RiskLimits) -> None:
     rules = seen.instrument
     assert approved.quantity % rules.step_size == 0
     assert approved.quantity > 0
+    assert seen.venue.hold(approved) is None
     if approved.side is Side.SELL:
         assert approved.quantity <= seen.held - seen.working_exit
     else:

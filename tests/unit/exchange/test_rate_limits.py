@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genesis.domain.orders import Hold
 from genesis.exchange.rate_limits import (
     EXECUTOR_SHARES,
     FEED_SHARES,
-    Hold,
     RateLimits,
     RateShares,
 )

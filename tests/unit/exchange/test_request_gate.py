@@ -8,10 +8,10 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
-from genesis.domain.orders import RefusalRule
+from genesis.domain.orders import Hold, RefusalRule
 from genesis.exchange.circuit_breaker import BreakerPolicy, BreakerState, CircuitBreaker
 from genesis.exchange.connection_budget import ConnectionBudget
-from genesis.exchange.rate_limits import EXECUTOR_SHARES, Hold, RateLimits
+from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
 from genesis.exchange.rate_window import RateCount, RateLimit
 from genesis.exchange.reply_facts import ReplyFacts, ReplyVerdict
 from genesis.exchange.request_cost import (
@@ -69,6 +69,9 @@ class Scene:
         assert isinstance(hold, Hold)
         return hold
 
+    def ask_hold(self, *, is_reduction: bool, ahead: int = 0) -> Hold | None:
+        return self.gate.order_hold(is_reduction=is_reduction, ahead=ahead)
+
     def time_out(self, cost: RequestCost = ENTRY_COST) -> None:
         self.gate.lose(self.admit(cost), "no reply", is_failure=True)
 
@@ -106,20 +109,32 @@ async def test_an_open_breaker_holds_entries_alone() -> None:
 
 
 async def test_an_order_that_would_be_held_is_told_before_it_is_written_down() -> None:
-    """The same rules, and nothing is counted by asking."""
+    """By the same rules, and nothing is counted by asking."""
     scene = Scene()
-    assert scene.gate.order_refusal(is_reduction=False) is None
+    assert scene.ask_hold(is_reduction=False) is None
     scene.open()
-    refusal = scene.gate.order_refusal(is_reduction=False)
+    hold = scene.ask_hold(is_reduction=False)
 
-    assert refusal is not None
-    assert refusal.rule is RefusalRule.CIRCUIT_BREAKER
-    assert scene.gate.order_refusal(is_reduction=True) is None
+    assert hold is not None
+    assert hold.refusal.rule is RefusalRule.CIRCUIT_BREAKER
+    assert scene.ask_hold(is_reduction=True) is None
     scene.limits.throttle_orders(scene.venue_ms + 1, scene.venue_ms)
-    refusal = scene.gate.order_refusal(is_reduction=True)
-    assert refusal is not None
-    assert refusal.rule is RefusalRule.RATE_LIMIT
+    hold = scene.ask_hold(is_reduction=True)
+    assert hold is not None
+    assert hold.refusal.rule is RefusalRule.RATE_LIMIT
     assert scene.gate.counters.held == 0
+
+
+async def test_orders_that_are_on_their_way_count_as_sent() -> None:
+    """Of 50 orders in 10 s 40 are for entries: the 41st is told so while the others are written."""
+    scene = Scene()
+    assert scene.ask_hold(is_reduction=False, ahead=39) is None
+    hold = scene.ask_hold(is_reduction=False, ahead=40)
+
+    assert hold is not None
+    assert hold.refusal.rule is RefusalRule.RATE_LIMIT
+    assert scene.ask_hold(is_reduction=True, ahead=49) is None
+    assert scene.ask_hold(is_reduction=True, ahead=50) is not None
 
 
 async def test_five_hundreds_and_time_outs_open_the_breaker_refusals_do_not() -> None:
@@ -146,7 +161,7 @@ async def test_a_connection_that_breaks_is_one_failure_however_much_was_in_fligh
     for admission in [scene.admit(QUERY) for _ in range(5)]:
         scene.gate.lose(admission, "cut", is_failure=False)
     scene.gate.fail_connection("cut")
-    assert scene.gate.order_refusal(is_reduction=False) is None
+    assert scene.ask_hold(is_reduction=False) is None
 
     scene.gate.fail_connection("refused")
     assert scene.gate.breaker_state is BreakerState.OPEN

@@ -9,7 +9,6 @@ settings (`credentials.py`), so a dump never holds one.
 
 import enum
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -17,15 +16,8 @@ from pydantic import Field, field_validator, model_validator
 
 from genesis import limits
 from genesis.config_exchange import CanarySettings, CredentialSettings, ExchangeSettings
-from genesis.config_fields import (
-    AbsolutePath,
-    FeeRate,
-    Fraction,
-    Money,
-    RingSlots,
-    Section,
-    Symbol,
-)
+from genesis.config_fields import AbsolutePath, Fraction, Money, RingSlots, Section, Symbol
+from genesis.config_simulation import MarketSettings, VenueSettings
 
 DEFAULT_STATE_DIR: Final = Path("~/.local/state/genesis")
 
@@ -36,138 +28,6 @@ class Tier(enum.StrEnum):
     SNIPER = "sniper"
     HUNTER = "hunter"
     STRATEGIST = "strategist"
-
-
-class MarketSettings(Section):
-    """The market that the simulated venue shows."""
-
-    source: Literal["model", "replay"] = Field(
-        "model", description="`model`: a seeded market; `replay`: recorded frames from `path`."
-    )
-    path: AbsolutePath | None = Field(
-        None,
-        description="A file of recorded frames (.ndjson or .ndjson.gz), or a directory of them.",
-    )
-    speed: float = Field(
-        1.0, ge=0, le=1000, description="Tape seconds a second; 0 is as fast as taken."
-    )
-    loop: bool = Field(
-        default=True, description="Start the tape again at its end, instead of ending."
-    )
-    raw: bool = Field(
-        default=False,
-        description="Send the tape's frames byte for byte, with the times of their recording.",
-    )
-    seed: int = Field(1, ge=0, lt=2**63, description="Seed of the model: same seed, same market.")
-    rate: int = Field(
-        400,
-        ge=1,
-        le=limits.MARKET_RATE_MAX,
-        description="Market messages a second that the model aims at, over all instruments.",
-    )
-    instruments: int = Field(
-        20,
-        ge=1,
-        le=limits.INSTRUMENTS_MAX,
-        description="How many instruments the model lists. A tape lists its own.",
-    )
-
-    @model_validator(mode="after")
-    def _path_goes_with_replay(self) -> Self:
-        if self.source == "replay" and self.path is None:
-            raise ValueError("a replay needs `path`: set market.path or use --market replay:PATH")
-        if self.source == "model" and self.path is not None:
-            raise ValueError("`path` is only for replays: drop it, or set source to 'replay'")
-        return self
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-"""How often something happens, as a share of its occasions."""
-
-FaultDelayMs = Annotated[float, Field(ge=0, le=60_000)]
-"""The longest of some delay, ms; most are shorter."""
-
-
-class VenueFaultSettings(Section):
-    """What goes wrong between the engine and the simulated venue's WebSocket API. Default: nothing.
-
-    Shares of one request's ends (lost, reply lost, throttled, unknown, cut) may add up to 1.
-    """
-
-    seed: int = Field(1, ge=0, lt=2**63, description="Seed of the faults.")
-    other_share: Share = Field(
-        1.0, description="Requests other than new orders suffer this share of it all."
-    )
-    request_lost: Share = Field(0.0, description="Requests that vanish before execution.")
-    request_delayed: Share = Field(0.0, description="Requests that wait before their window's end.")
-    request_delay_max_ms: FaultDelayMs = Field(0.0, description="How long they wait at most, ms.")
-    queue_delayed: Share = Field(
-        0.0, description="Requests that wait once more, behind the last test of their window."
-    )
-    queue_delay_max_ms: FaultDelayMs = Field(
-        0.0, description="How long they wait there, ms; keep orders.fence_margin_ms above it."
-    )
-    throttled: Share = Field(0.0, description="Requests refused for rate or load: not executed.")
-    status_unknown: Share = Field(
-        0.0, description="Requests answered -1007 or 5xx at once; half are executed all the same."
-    )
-    connection_cut: Share = Field(
-        0.0, description="Requests that cost their connection; half of them are executed."
-    )
-    reply_lost: Share = Field(0.0, description="Requests executed whose reply is not sent.")
-    reply_delayed: Share = Field(0.0, description="Replies that come late.")
-    reply_delay_max_ms: FaultDelayMs = Field(0.0, description="How late they come at most, ms.")
-    reply_doubled: Share = Field(0.0, description="Replies that come twice.")
-    query_lags: Share = Field(0.0, description="New orders that queries do not find at first.")
-    query_lag_max_ms: FaultDelayMs = Field(0.0, description="For how long at most, ms.")
-    event_lost: Share = Field(0.0, description="User events that do not come.")
-    event_delayed: Share = Field(0.0, description="User events that come late, out of order.")
-    event_delay_max_ms: FaultDelayMs = Field(0.0, description="How late they come at most, ms.")
-    event_doubled: Share = Field(0.0, description="User events that come twice.")
-    stream_silenced: Share = Field(
-        0.0, description="User events with which the stream falls silent until it is opened anew."
-    )
-
-
-class VenueSettings(Section):
-    """The simulated venue."""
-
-    host: str = Field("127.0.0.1", description="Loopback address it listens on.")
-    port: int = Field(0, ge=0, le=65535, description="Port it listens on; 0 takes a free one.")
-    maker_fee: FeeRate = Field(Decimal("0.001"), description="Fee of an order that waited.")
-    taker_fee: FeeRate = Field(Decimal("0.001"), description="Fee of an order that did not wait.")
-    ledger: AbsolutePath | None = Field(
-        None, description="Its own books, kept over restarts. Default: venue.db in `state_dir`."
-    )
-    latency_ms: float = Field(0, ge=0, le=10_000, description="Added before each reply, ms.")
-    ping_interval_s: float = Field(
-        20,
-        gt=0,
-        le=60,
-        description="Between ping frames, s; a client takes 65 s of silence for dead.",
-    )
-    tls_certificate: AbsolutePath | None = Field(
-        None, description="PEM certificate for `host`: then it serves wss and https only."
-    )
-    tls_key: AbsolutePath | None = Field(None, description="The certificate's private key, PEM.")
-    faults: VenueFaultSettings = VenueFaultSettings()
-
-    @model_validator(mode="after")
-    def _certificate_goes_with_key(self) -> Self:
-        if (self.tls_certificate is None) is not (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key belong together: set both, or none")
-        return self
-
-    @field_validator("host")
-    @classmethod
-    def _host_is_loopback(cls, value: str) -> str:
-        try:
-            is_loopback = ip_address(value).is_loopback
-        except ValueError:
-            is_loopback = False
-        if not is_loopback:
-            raise ValueError("the simulated venue serves this machine only: use 127.0.0.1 or ::1")
-        return value
 
 
 class RosterEntry(Section):

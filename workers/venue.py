@@ -5,18 +5,23 @@ open until the parent says stop.
 """
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 
-from genesis.config import Settings, VenueFaultSettings, VenueSettings
+from genesis.config import Settings
+from genesis.config_simulation import VenueFaultSettings, VenueLimitSettings, VenueSettings
 from genesis.engine.boot import TradingKey
 from genesis.errors import ConfigError
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
 from genesis.venue.config import SIM_ACCOUNT_ID, ModelOptions, VenueConfig
 from genesis.venue.connection import PingRules
 from genesis.venue.exchange import ExchangeRules
+from genesis.venue.fault_documents import FaultRefused, read_faults
+from genesis.venue.fault_terms import Fault
 from genesis.venue.faults import FaultOptions
 from genesis.venue.replay_market import ReplayOptions
+from genesis.venue.request_limits import SECOND_MS, RateLimit, RateLimits
 from genesis.venue.server import VenueServer
 from genesis.venue.signatures import RegisteredKey
 from genesis.venue.tls import TlsFiles
@@ -44,12 +49,21 @@ def venue_config(settings: Settings, trading_key: TradingKey) -> VenueConfig:
         rules=ExchangeRules(
             maker_fee=fixed_from_decimal(venue.maker_fee),
             taker_fee=fixed_from_decimal(venue.taker_fee),
+            limits=rate_limits(venue.limits),
         ),
         deposits=((settings.quote_asset, fixed_from_decimal(settings.capital_quote)),),
         latency=int(venue.latency_ms * NANOS_PER_MS),
         faults=fault_options(venue.faults),
         tls=_tls_files(venue),
-        pings=PingRules(interval=int(venue.ping_interval_s * NANOS_PER_SECOND)),
+        schedule=read_schedule(venue.schedule),
+        admin=venue.admin,
+        pings=PingRules(
+            interval=int(venue.ping_interval_s * NANOS_PER_SECOND),
+            pong_timeout=int(venue.pong_timeout_s * NANOS_PER_SECOND),
+        ),
+        connection_life=int(venue.connection_life_s * NANOS_PER_SECOND),
+        shutdown_lead=int(venue.shutdown_lead_s * NANOS_PER_SECOND),
+        flat_control_errors=venue.flat_control_errors,
     )
 
 
@@ -57,6 +71,34 @@ def _tls_files(settings: VenueSettings) -> TlsFiles | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     return TlsFiles(certificate=settings.tls_certificate, key=settings.tls_key)
+
+
+def rate_limits(settings: VenueLimitSettings) -> RateLimits:
+    """Return the same limits with their windows in ms."""
+    return RateLimits(
+        weight=RateLimit(settings.weight, settings.weight_window_s * SECOND_MS),
+        orders=RateLimit(settings.orders, settings.orders_window_s * SECOND_MS),
+        orders_a_day=RateLimit(settings.orders_a_day, settings.day_s * SECOND_MS),
+        connections=RateLimit(settings.connections, settings.connections_window_s * SECOND_MS),
+    )
+
+
+def read_schedule(path: Path | None) -> tuple[Fault, ...]:
+    """Read the faults that a venue plays from its opening on.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds no list of faults.
+    """
+    if path is None:
+        return ()
+    try:
+        return tuple(read_faults(path.read_bytes()))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror or error}; set venue.schedule to a file that can be read"
+        ) from error
+    except FaultRefused as refusal:
+        raise ConfigError(f"{path}: {refusal}") from None
 
 
 def fault_options(settings: VenueFaultSettings) -> FaultOptions:

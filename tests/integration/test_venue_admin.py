@@ -2,10 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from genesis.config import Settings
+from genesis.config_simulation import MarketSettings, VenueLimitSettings, VenueSettings
+from genesis.engine.control import Failed
 from genesis.errors import ConfigError
 from genesis.limits import VENUE_FAULTS_MAX
 from genesis.venue.request_faults import Answered, RequestLost
@@ -15,6 +19,9 @@ from tests.support.faults import AdminFaults, LocalFaults
 from tests.support.raw_http import RawClient, raw_client
 from tests.support.venue import api_client, at, each, model_config, open_venue
 from tests.support.venue_orders import code_of, order, send_order, status_of
+from tests.support.venue_run import VenueRun
+
+MODEL = MarketSettings(instruments=2, rate=50)
 
 
 @asynccontextmanager
@@ -148,3 +155,44 @@ async def test_a_venue_does_not_open_with_a_schedule_it_cannot_play() -> None:
     with pytest.raises(ConfigError, match=r"schedule of faults: .*'BTCUSD' is not listed"):
         async with open_venue(model_config(schedule=schedule)):
             pass
+
+
+async def test_settings_reach_the_venue_process(tmp_path: Path) -> None:
+    """Its schedule is played, its admin call answers, its limits are told."""
+    schedule = tmp_path / "faults.json"
+    schedule.write_text('[{"fault":"symbol_halted","symbol":"BTCUSDT"}]')
+    venue = VenueSettings(
+        admin=True, schedule=schedule, limits=VenueLimitSettings(weight=1_000, weight_window_s=2)
+    )
+    settings = Settings(state_dir=tmp_path, market=MODEL, venue=venue)
+    async with VenueRun(settings, tmp_path) as run:
+        run.start()
+        address = await run.address()
+        async with admin_client(address) as faults, api_client(address) as client:
+            info = await client.result("exchangeInfo", symbol="BTCUSDT")
+            assert each(info["symbols"], "status") == ["HALT"]
+            assert each(info["rateLimits"], "limit")[0] == 1_000
+            assert at(info["rateLimits"], 0, "interval") == "SECOND"
+            async with faults.during(Answered(code=-1008, method="ping")):
+                assert (await client.call("ping"))["status"] == 503
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), ("[{}]", "[0]: "), ('{"fault":"nothing"}', "no fault is called")],
+)
+async def test_a_schedule_that_cannot_be_read_is_one_clear_line(
+    tmp_path: Path, content: str | None, message: str
+) -> None:
+    """Exit 78, with the file and what is wrong in it."""
+    schedule = tmp_path / "faults.json"
+    if content is not None:
+        schedule.write_text(content)
+    settings = Settings(state_dir=tmp_path, market=MODEL, venue=VenueSettings(schedule=schedule))
+    async with VenueRun(settings, tmp_path) as run:
+        run.start()
+        return_code, said = await run.end()
+    assert return_code == 78
+    assert isinstance(said[-1], Failed)
+    assert str(schedule) in said[-1].message
+    assert message in said[-1].message

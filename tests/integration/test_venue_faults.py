@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from genesis.config import VenueFaultSettings
+from genesis.config_simulation import VenueFaultSettings
 from genesis.units import NANOS_PER_MS
 from genesis.venue.faults import FaultOptions
 from tests.support.venue import (

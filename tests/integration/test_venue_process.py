@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from genesis.config import MarketSettings, Settings, VenueSettings
+from genesis.config import Settings
+from genesis.config_simulation import MarketSettings, VenueSettings
 from genesis.engine.control import Failed, Stopped
 from tests.support.tapes import short_tape, write_tape
 from tests.support.venue import api_client, each, now_ms

@@ -9,7 +9,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidMessage
 
-from genesis.config import MarketSettings, Settings, VenueSettings
+from genesis.config import Settings
+from genesis.config_simulation import MarketSettings, VenueSettings
 from genesis.errors import ConfigError
 from genesis.exchange.tls import tls_for
 from genesis.venue.server import VenueServer

@@ -157,7 +157,10 @@ class _Feed:
     async def run(self) -> None:
         """Work until the parent says stop."""
         async with asyncio.TaskGroup() as group:
-            keepers = [group.create_task(self._keep_asking())]
+            keepers = [
+                group.create_task(self._keep_asking()),
+                group.create_task(self._questions.run()),
+            ]
             keepers += [group.create_task(self._keep_open(link)) for link in self._links]
             keepers.append(group.create_task(self._keep_counting()))
             keepers.append(group.create_task(self._become_ready()))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
 from websockets.asyncio.server import ServerConnection
 
 from genesis.data.frames import StreamKind
@@ -18,6 +19,7 @@ from genesis.units import NANOS_PER_MS, SCALE
 from tests.support.exchange_builders import Json
 from tests.support.feed_run import FeedRun
 from tests.support.market_frames import depth, kline, ticker, trade
+from tests.support.scripted_rest import ScriptedRest, answers
 from tests.support.scripted_venue import Request, ScriptedVenue, replies, stays_silent
 from tests.support.stream_venue import StreamPeer, StreamVenue
 
@@ -225,6 +227,30 @@ async def test_requests_are_repeated_on_the_next_connection(tmp_path: Path) -> N
         scene.requests.cut()
 
         await scene.feed.until_counted(Counter.BOOK_RESYNCS)
+
+
+@pytest.mark.parametrize("is_mute", [False, True], ids=["away", "mute"])
+async def test_books_are_synced_over_rest_meanwhile(tmp_path: Path, *, is_mute: bool) -> None:
+    """A WebSocket API that is down, or answers nothing, costs no book; once back, it is asked."""
+    async with StreamVenue() as streams, ScriptedVenue() as requests, ScriptedRest() as rest:
+        rest.on("GET", "/depth", answers(snapshot(10)))
+        requests.on("depth", stays_silent)
+        if not is_mute:
+            await requests.stop()
+        endpoints = Endpoints(streams_url=streams.url, ws_api_url=requests.url, rest_url=rest.url)
+        async with FeedRun(tmp_path, endpoints, "BTCUSDT") as feed:
+            peer = await streams.peer(0, STREAMS)
+            peer.send(depth(10, 12, E=now_ms()))
+            await feed.until_counted(Counter.BOOK_RESYNCS)
+
+            requests.on("depth", replies(snapshot(20)))
+            if not is_mute:
+                await requests.start()
+                await requests.received("time")
+            peer.send(depth(20, 21, E=now_ms()))
+            await feed.until_counted(Counter.BOOK_RESYNCS, 2)
+        (asked,) = await rest.received("/depth")
+    assert asked.params == {"symbol": "BTCUSDT", "limit": "1000"}
 
 
 async def test_announced_shutdown_is_not_waited_for(tmp_path: Path) -> None:

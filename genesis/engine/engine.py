@@ -50,8 +50,8 @@ from genesis.exchange.gateway import (
     UserEvent,
 )
 from genesis.ipc.histogram import HistogramRecorder, Stage
-from genesis.limits import TRAILS_KEPT
-from genesis.units import Nanos
+from genesis.limits import TRAILS_KEPT, VIEW_HELD_MAX, VIEWS_WANTED_MAX
+from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
 
@@ -118,6 +118,8 @@ class TradingEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._trails: dict[str, _Trail] = {}
+        self._view_turn = asyncio.Lock()
+        self._views_wanted = 0
         self._orders_ahead = 0  # approved, and not yet handed to the gateway
         self._flush_asked = False
         self._answered = asyncio.Event()
@@ -207,7 +209,7 @@ class TradingEngine:
 
     async def compare(self) -> None:
         """Fetch the venue's view and compare it with ours; return when that is done."""
-        await self._reconcile(self.core.compare_now(self._clock.now()))
+        await self._reconcile(self.core.compare_now(self._clock.now()), held_max=0)
         await self._flush()
 
     async def save_snapshot(self) -> None:
@@ -311,7 +313,7 @@ class TradingEngine:
             case FetchTrades(symbol=symbol, venue_order_id=venue_order_id):
                 self._spawn(self._fetch_trades(symbol, venue_order_id))
             case Reconcile():
-                self._spawn(self._reconcile(effect))
+                self._want_view(effect)
             case FetchInstruments():
                 self._spawn(self._fetch_instruments(effect))
             case TryOrder(order=order):
@@ -396,13 +398,31 @@ class TradingEngine:
         symbol, now = order.intent.symbol, self._clock.now()
         self._enact(self.core.canary.on_order_test(symbol, outcome, now))
 
-    async def _reconcile(self, effect: Reconcile) -> None:
+    def _want_view(self, effect: Reconcile) -> None:
+        """Have the venue's view fetched, one at a time.
+
+        One more may wait for its turn: it sees whatever happens meanwhile, so a third would only
+        spend what the venue allows.
+        """
+        if self._views_wanted < VIEWS_WANTED_MAX:
+            self._views_wanted += 1
+            self._spawn(self._reconcile_in_turn(effect))
+
+    async def _reconcile_in_turn(self, effect: Reconcile) -> None:
+        try:
+            async with self._view_turn:
+                await self._reconcile(effect, held_max=VIEW_HELD_MAX)
+        finally:
+            self._views_wanted -= 1
+
+    async def _reconcile(self, effect: Reconcile, *, held_max: Nanos) -> None:
         """Fetch the venue's view; if one part is not answered, all is asked for again later."""
-        view = await self._gateway.on_one_path(partial(fetch_view, effect))
+        view = await self._gateway.on_one_path(partial(fetch_view, effect, held_max))
         now = self._clock.now()
         if isinstance(view, NoAnswer):
             self._log.warning("reconciliation_put_off", reason=view.reason)
-            self._enact(self.core.on_venue_silent(now))
+            ahead_ms = view.retry_at_ms - self._gateway.timestamp_ms()
+            self._enact(self.core.on_venue_silent(now + ahead_ms * NANOS_PER_MS, now))
         else:
             self._enact(self.core.on_venue_view(view, effect, now))
             self._answered.set()

@@ -316,9 +316,9 @@ class ExecutionCore:
             effects += self.canary.confirm(now)
         return self._revalued(effects)
 
-    def on_venue_silent(self, now: Nanos) -> list[Effect]:
-        """Take the news that the venue did not answer a comparison: ask again soon."""
-        self._timers.set(now + RECONCILE_CONFIRM, TimerKind.RECONCILE, "")
+    def on_venue_silent(self, not_before: Nanos, now: Nanos) -> list[Effect]:
+        """Take the news that the venue did not answer: compare soon, but not before a time."""
+        self._timers.set(max(now + RECONCILE_CONFIRM, not_before), TimerKind.RECONCILE, "")
         return []
 
     def on_listing(

@@ -7,7 +7,7 @@ these functions with one way after the other, until one answers everything.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,9 +16,11 @@ from genesis.engine.effects import QueryOrder, Reconcile, answer_behind_cancel
 from genesis.engine.reconciliation import VenueView
 from genesis.exchange.gateway import Account, Found, NoAnswer, NotFound, VenuePath
 from genesis.limits import READ_PATIENCE, READ_TRIES
-from genesis.units import NANOS_PER_SECOND
+from genesis.units import NANOS_PER_SECOND, Nanos
 
 _T = TypeVar("_T")
+
+_MS_PER_SECOND: Final = 1_000
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -42,27 +44,32 @@ async def look_up_order(asked: QueryOrder, path: VenuePath) -> Sighting | NoAnsw
     return outcome if isinstance(outcome, NoAnswer) else Sighting(outcome, venue_ms)
 
 
-async def fetch_view(asked: Reconcile, path: VenuePath) -> VenueView | NoAnswer:
-    """Read all that reconciliation compares with; nothing, where one part is not answered."""
-    venue_ms = await _insist(path.venue_time_ms)
+async def fetch_view(asked: Reconcile, held_max: Nanos, path: VenuePath) -> VenueView | NoAnswer:
+    """Read all that reconciliation compares with; nothing, where one part is not answered.
+
+    A view of many symbols weighs more than may be asked within one of the venue's windows: a
+    question that is held is put when it may be, unless that is further off than `held_max`.
+    """
+    venue_ms = await _insist(path.venue_time_ms, None)
     if isinstance(venue_ms, NoAnswer):
         return venue_ms
-    open_orders = await _insist(partial(path.open_orders, None))
+    until_free = _Wait(venue_ms, held_max)
+    open_orders = await _insist(partial(path.open_orders, None), until_free)
     if isinstance(open_orders, NoAnswer):
         return open_orders
     orders: list[ExecutionReport] = []
     for symbol, since in asked.orders_from:
-        listed = await _insist(partial(path.orders_since, symbol, since))
+        listed = await _insist(partial(path.orders_since, symbol, since), until_free)
         if isinstance(listed, NoAnswer):
             return listed
         orders += listed
     trades: list[Fill] = []
     for symbol, from_id in asked.trades_from:
-        made = await _insist(partial(path.trades_since, symbol, from_id))
+        made = await _insist(partial(path.trades_since, symbol, from_id), until_free)
         if isinstance(made, NoAnswer):
             return made
         trades += made
-    account = await _insist(path.account)
+    account = await _insist(path.account, until_free)
     if isinstance(account, NoAnswer):
         return account
     return VenueView(
@@ -74,8 +81,29 @@ async def fetch_view(asked: Reconcile, path: VenuePath) -> VenueView | NoAnswer:
     )
 
 
-async def _insist(ask: Callable[[], Awaitable[_T | NoAnswer]]) -> _T | NoAnswer:
-    """Put a question again where no answer comes: one lost reply must not spoil a whole view."""
+class _Wait:
+    """Waits for the venue's time to reach a moment, but for no longer than `longest`."""
+
+    def __init__(self, venue_ms: int, longest: Nanos) -> None:
+        """Take the venue's time as it is now."""
+        self._longest = longest / NANOS_PER_SECOND
+        self._time = asyncio.get_running_loop().time
+        self._epoch = venue_ms / _MS_PER_SECOND - self._time()
+
+    async def until(self, venue_ms: int) -> bool:
+        """Return True at that moment; False, at once, if it is too far off."""
+        seconds = venue_ms / _MS_PER_SECOND - self._epoch - self._time()
+        if seconds > self._longest:
+            return False
+        await asyncio.sleep(max(0, seconds))
+        return True
+
+
+async def _insist(ask: Callable[[], Awaitable[_T | NoAnswer]], wait: _Wait | None) -> _T | NoAnswer:
+    """Put a question again where no answer comes: one lost reply must not spoil a whole view.
+
+    One that is held until a time is put again at that time, if that can be waited for.
+    """
     for _ in range(READ_TRIES - 1):
         try:
             async with asyncio.timeout(READ_PATIENCE / NANOS_PER_SECOND):
@@ -83,6 +111,8 @@ async def _insist(ask: Callable[[], Awaitable[_T | NoAnswer]]) -> _T | NoAnswer:
         except TimeoutError:
             continue
         if not isinstance(answer, NoAnswer):
+            return answer
+        if answer.retry_at_ms and (wait is None or not await wait.until(answer.retry_at_ms)):
             return answer
     return await ask()
 

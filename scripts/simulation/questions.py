@@ -159,7 +159,7 @@ class Questions:
 
         def proceed(part: _Part) -> None:
             if isinstance(part, NoAnswer):
-                self._enact(self._core.on_venue_silent(self._clock.now()))
+                self._enact(self._core.on_venue_silent(0, self._clock.now()))
                 return
             parts.append(part)
             if len(parts) <= len(steps):

@@ -302,6 +302,18 @@ async def test_a_stream_gap_is_reconciled(bench: Bench) -> None:
     ]
 
 
+async def test_views_are_fetched_one_at_a_time(bench: Bench) -> None:
+    """However many gaps there are, one view is under way and one more behind it."""
+    bench.gateway.asked.clear()
+    for _ in range(5):
+        bench.engine.on_user_event(StreamGap(why="reconnected", from_at=NOW, to_at=NOW))
+    await bench.settle()
+    assert bench.gateway.asked == ["time", "open_orders None", "account"] * 2
+    bench.engine.on_user_event(StreamGap(why="reconnected", from_at=NOW, to_at=NOW))
+    await bench.settle()
+    assert len(bench.gateway.asked) == 9
+
+
 @pytest.mark.parametrize("part", ["open", "trades", "balances"])
 async def test_an_unanswered_part_puts_the_comparison_off(bench: Bench, part: str) -> None:
     """Nothing is concluded from half a view; it is asked for again."""

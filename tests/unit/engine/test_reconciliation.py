@@ -133,9 +133,16 @@ def test_a_halt_may_be_lifted_without_accepting(desk: Desk) -> None:
 
 def test_a_silent_venue_is_asked_again(desk: Desk) -> None:
     """An unanswered comparison is repeated in two seconds; a stream gap asks at once."""
-    desk.take(desk.core.on_venue_silent(NOW))
+    desk.take(desk.core.on_venue_silent(0, NOW))
     assert desk.tick(NOW + 2 * SECOND).kinds() == ["Reconcile"]
     assert desk.take(desk.core.on_stream_gap(NOW)).kinds() == ["Reconcile"]
+
+
+def test_a_venue_that_must_not_be_asked_is_asked_when_it_may(desk: Desk) -> None:
+    """The usual two seconds are too short where the limits say so."""
+    desk.take(desk.core.on_venue_silent(NOW + 9 * SECOND, NOW))
+    assert desk.tick(NOW + 9 * SECOND - 1).effects == []
+    assert desk.tick(NOW + 9 * SECOND).kinds() == ["Reconcile"]
 
 
 def test_orders_that_the_venue_no_longer_lists_are_looked_up(desk: Desk) -> None:

@@ -61,7 +61,7 @@ class _PendingReply:
         self._connection.finish(self, response)
 
     def cut(self) -> None:
-        self._connection.abort()
+        self._connection.cut(self)
 
 
 class HttpConnection(asyncio.Protocol):
@@ -135,6 +135,11 @@ class HttpConnection(asyncio.Protocol):
                 self._act()
         else:
             self._transport.close()
+
+    def cut(self, reply: _PendingReply) -> None:
+        """Cut the connection off instead of answering the request under way, if it is this one."""
+        if reply is self._pending:
+            self.abort()
 
     def _act(self) -> None:
         """Take in what has come, until a request must wait for its answer."""

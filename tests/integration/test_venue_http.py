@@ -45,15 +45,24 @@ async def test_weight_is_one_with_the_websocket_api() -> None:
 
 
 async def test_requests_sent_ahead_are_answered_in_their_turn() -> None:
-    """However many come at once, and whatever their answers wait for."""
-    config = model_config(latency=NANOS_PER_MS)
+    """However many come at once."""
     async with open_venue(model_config()) as (_, address), raw_client(address) as client:
         client.send(PING * 1_000)
         assert {(await client.response()).status for _ in range(1_000)} == {200}
-    async with open_venue(config) as (_, address), raw_client(address) as client:
-        client.send(PING)
-        client.send(PING * 4)
-        assert [(await client.response()).status for _ in range(5)] == [200] * 5
+
+
+async def test_a_client_ahead_of_its_answers_is_not_read_on() -> None:
+    """Until the one under way is answered; nothing of what it sent is lost."""
+    async with (
+        open_venue(model_config(latency=20 * NANOS_PER_MS)) as (_, address),
+        raw_client(address) as client,
+        raw_client(address) as other,
+    ):
+        for _ in range(3):
+            client.send(PING * 2)
+            # What another connection is told at once, it is told after this one was read.
+            assert (await other.ask("GET /")).status == 404
+        assert [(await client.response()).status for _ in range(6)] == [200] * 6
 
 
 async def test_a_body_may_come_in_pieces_and_wait_to_be_asked_for() -> None:

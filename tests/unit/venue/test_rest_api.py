@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import pytest
 
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from genesis.venue.exchange import ExchangeRules
 from genesis.venue.http_messages import HttpRequest, HttpResponse
 from genesis.venue.refusals import Refused
@@ -19,11 +20,11 @@ SIZE = b"quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
 OTHER_SYMBOL = ORDER.replace(b"LTCBTC", b"%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96")
 
 
-def call(api: RestApi, method: str, request: HttpRequest) -> HttpResponse:
+def call(api: RestApi, method: str, request: HttpRequest, now: Nanos = NOW) -> HttpResponse:
     """Carry a request through at once."""
-    admitted = api.admit(method, request, NOW)
-    api.forward(admitted, NOW)
-    return api.execute(admitted, NOW)
+    admitted = api.admit(method, request, now)
+    api.forward(admitted, now)
+    return api.execute(admitted, now)
 
 
 # Parameters.
@@ -232,9 +233,10 @@ def test_a_refusal_for_rate_says_when_to_come_back() -> None:
     rules = ExchangeRules(limits=RateLimits(weight=RateLimit(3, MINUTE_MS)))
     api = RestApi(SessionClient(floor=Floor(rules=rules)).desk)
     request = HttpRequest(verb="GET", path="/")
-    responses = [call(api, "ping", request) for _ in range(2)]
+    minute = NOW - NOW % (60 * NANOS_PER_SECOND)
+    late = minute + 58_001 * NANOS_PER_MS
+    responses = [call(api, "ping", request, at) for at in (minute, late)]
 
     assert [response.status for response in responses] == [200, 429]
-    ends_ms = NOW_MS - NOW_MS % 60_000 + 60_000
-    assert dict(responses[1].headers)["Retry-After"] == str(-(-(ends_ms - NOW_MS) // 1_000))
+    assert dict(responses[1].headers)["Retry-After"] == "2"
     assert msgspec.json.decode(responses[1].body)["code"] == -1003

@@ -9,24 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from genesis.status import StatusDocument
-from tests.support.engine_program import LiveProgram, process_of
+from tests.support.engine_program import EAGER_SYMBOLS, LiveProgram, eager_roster, process_of
 
-# Strategies that lean with any book and hold for a second: they trade as soon as they run.
-EAGER = {
-    "smoothing": 1,
-    "entry_imbalance": 0.05,
-    "exit_imbalance": 0.0,
-    "cooldown_s": 1,
-    "hold_max_s": 1,
-}
-SYMBOLS = ("BTCUSDT", "ETHUSDT")
-ROSTER = [
-    {"strategy_id": f"eager-{row}", "kind": "book_imbalance", "symbol": symbol, "parameters": EAGER}
-    for row, symbol in enumerate(SYMBOLS * 8)
-]
 OVERRIDES = (
-    f"strategies.roster={json.dumps(ROSTER)}",
-    f"strategies.symbols={json.dumps(SYMBOLS)}",
+    eager_roster(16),
+    f"strategies.symbols={json.dumps(EAGER_SYMBOLS)}",
     "risk.orders_per_second=100",
     "canary.enabled=true",
     "canary.max_notional=20",

@@ -4,26 +4,14 @@ import json
 from pathlib import Path
 
 from tests.support.certificates import loopback_certificate
-from tests.support.engine_program import LiveProgram
-
-EAGER = {
-    "smoothing": 1,
-    "entry_imbalance": 0.05,
-    "exit_imbalance": 0.0,
-    "cooldown_s": 1,
-    "hold_max_s": 1,
-}
-ROSTER = [
-    {"strategy_id": f"eager-{row}", "kind": "book_imbalance", "symbol": symbol, "parameters": EAGER}
-    for row, symbol in enumerate(("BTCUSDT", "ETHUSDT") * 3)
-]
+from tests.support.engine_program import LiveProgram, eager_roster
 
 
 def test_feed_and_executor_trade_over_wss(tmp_path: Path) -> None:
     """With a test's authority, which is believed beside the system's."""
     files, ca_file = loopback_certificate(tmp_path)
     overrides = (
-        f"strategies.roster={json.dumps(ROSTER)}",
+        eager_roster(6),
         "strategies.workers=1",
         "market.instruments=2",
         "market.rate=1000",

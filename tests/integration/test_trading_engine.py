@@ -8,22 +8,10 @@ from pathlib import Path
 import pytest
 
 from genesis.status import StatusDocument
-from tests.support.engine_program import LiveProgram, all_run, process_of
+from tests.support.engine_program import LiveProgram, all_run, eager_roster, process_of
 from tests.support.tape import ABSENT, FOLDER
 
-# Strategies that lean with any book and hold for a second: they trade as soon as they run.
-EAGER = {
-    "smoothing": 1,
-    "entry_imbalance": 0.05,
-    "exit_imbalance": 0.0,
-    "cooldown_s": 1,
-    "hold_max_s": 1,
-}
-ROSTER = [
-    {"strategy_id": f"eager-{row}", "kind": "book_imbalance", "symbol": symbol, "parameters": EAGER}
-    for row, symbol in enumerate(("BTCUSDT", "ETHUSDT") * 6)
-]
-QUICK = (f"strategies.roster={json.dumps(ROSTER)}", "risk.orders_per_second=100")
+QUICK = (eager_roster(12), "risk.orders_per_second=100")
 
 
 @pytest.fixture

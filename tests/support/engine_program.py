@@ -19,6 +19,32 @@ from tests.support.stand_in_engine import environment
 DEADLINE_S: Final = 30.0
 """One generous deadline for whatever is waited for."""
 
+EAGER_SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
+_EAGER: Final = {
+    "smoothing": 1,
+    "entry_imbalance": 0.05,
+    "exit_imbalance": 0.0,
+    "cooldown_s": 1,
+    "hold_max_s": 1,
+}
+
+
+def eager_roster(count: int) -> str:
+    """Return the setting of strategies that trade as soon as they run, dealt over two symbols.
+
+    They lean with any book, and hold for a second.
+    """
+    roster = [
+        {
+            "strategy_id": f"eager-{row}",
+            "kind": "book_imbalance",
+            "symbol": EAGER_SYMBOLS[row % len(EAGER_SYMBOLS)],
+            "parameters": _EAGER,
+        }
+        for row in range(count)
+    ]
+    return f"strategies.roster={msgspec.json.encode(roster).decode()}"
+
 
 class EngineProgram:
     """Starts the program and reads what it prints; whatever is left of it is killed at the end."""

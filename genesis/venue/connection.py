@@ -104,7 +104,7 @@ class VenueConnection(asyncio.Protocol):
         """Begin."""
         # uvloop's transports are such by behavior, not by class.
         self._transport = cast(asyncio.Transport, transport)
-        self.address = str(transport.get_extra_info("peername", ("",))[0])
+        self.address = client_address(transport)
         if not self._keeper.connected(self):
             self._transport.abort()
 
@@ -274,3 +274,9 @@ class VenueConnection(asyncio.Protocol):
         """Count a pong only when it answers a ping; it answers the earlier ones too."""
         if payload in self._pings:
             self._pings.clear()
+
+
+def client_address(transport: asyncio.BaseTransport) -> str:
+    """Return the client's address without its port, or "" of one that has left already."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if peer else ""

@@ -22,6 +22,7 @@ from genesis.limits import (
     VENUE_HTTP_IDLE_MAX,
 )
 from genesis.units import NANOS_PER_SECOND
+from genesis.venue.connection import client_address
 from genesis.venue.http_messages import HttpReply, HttpRequest, HttpResponse, html_response
 
 _GZIP_LEVEL: Final = 1  # the loop waits for it
@@ -87,7 +88,7 @@ class HttpConnection(asyncio.Protocol):
         """Begin."""
         # uvloop's transports are such by behavior, not by class.
         self._transport = cast(asyncio.Transport, transport)
-        self._address = str(transport.get_extra_info("peername", ("",))[0])
+        self._address = client_address(transport)
         if self._keeper.connected(self):
             self._expect_request()
         else:

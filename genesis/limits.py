@@ -90,6 +90,7 @@ FOREIGN_ORDERS_KEPT: Final = 4_096  # of the account, not ours, whose trades nee
 BALANCE_DIFFERENCE_AGE: Final[Nanos] = 10 * NANOS_PER_SECOND  # the venue's lists lag for less
 VENUE_CLOCK_ERROR_MAX_MS: Final = 5_000  # our estimate of the venue's clock is never further ahead
 JOURNAL_SLACK: Final[Nanos] = 86_400 * NANOS_PER_SECOND  # clocks of old entries may be off by this
+CHECKPOINT_ENTRIES: Final = 1_000  # some 12 MB of write-ahead log, folded within a second
 SNAPSHOT_ENTRIES: Final = 50_000  # folded in a second at a start, without a newer snapshot
 
 # Market streams and the feed.

@@ -33,6 +33,7 @@ from genesis.ipc.links import RingPublisher, RingSubscriber
 from genesis.ipc.parking import ParkingLot
 from genesis.ipc.tables import QuoteTable
 from genesis.limits import (
+    CHECKPOINT_ENTRIES,
     EXECUTOR_DRAIN,
     GATEWAY_READY,
     JOURNAL_SWITCH_INTERVAL_SECONDS,
@@ -251,6 +252,8 @@ class _Executor:
         self._summarize()
         if self._writer.entries_behind_snapshot >= SNAPSHOT_ENTRIES:
             await self._engine.save_snapshot()
+        if self._writer.entries_behind_checkpoint >= CHECKPOINT_ENTRIES:
+            await self._engine.fold_journal()
 
     def _summarize(self) -> None:
         context, state = self._context, self._core.ledger.state

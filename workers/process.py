@@ -30,7 +30,7 @@ from genesis.engine.boot import BOOT_ARGUMENT, BootSpec, read_boot_spec
 from genesis.engine.control import Ready, Stopped, decode_to_child, failed
 from genesis.engine.control_channel import ChildControl, ControlChannel
 from genesis.engine.roles import Role
-from genesis.errors import EXIT_INTERNAL, EXIT_OK, EXIT_RESOURCE, GenesisError
+from genesis.errors import EXIT_INTERNAL, EXIT_OK, EXIT_RESOURCE, EXIT_STORAGE, GenesisError
 from genesis.ipc.board import BoardPageWriter, ProcessState, StatusBoard
 from genesis.logs import child_logger
 from genesis.units import NANOS_PER_SECOND
@@ -96,7 +96,11 @@ def run_child(main: ChildMain) -> NoReturn:
     except GenesisError as error:  # neither log nor parent can be told yet; stderr is kept
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
-    sys.exit(child.run(main))
+    exit_code = child.run(main)
+    if exit_code == EXIT_STORAGE:
+        # An orderly end closes the journal, and with it writes to what has just failed.
+        os._exit(exit_code)
+    sys.exit(exit_code)
 
 
 def _boot_fd(arguments: list[str]) -> int:

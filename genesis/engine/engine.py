@@ -74,6 +74,10 @@ class EntryWriter(Protocol):
         """Start to keep the state that all entries so far add up to; else as `begin_commit`."""
         ...
 
+    def begin_checkpoint(self) -> asyncio.Future[None] | None:
+        """Start to fold what was written so far into the file; else as `begin_commit`."""
+        ...
+
 
 class _Trail(msgspec.Struct):
     """When one order passed each stage, for the latency histograms; 0 where it has not yet."""
@@ -220,6 +224,13 @@ class TradingEngine:
         async with self._lock:
             await self._flush_queue()
             writing = self._journal.begin_snapshot(encode_state(self.core.ledger.state))
+            if writing is not None:
+                await writing
+
+    async def fold_journal(self) -> None:
+        """Have the journal's log folded into its file. Orders wait meanwhile."""
+        async with self._lock:
+            writing = self._journal.begin_checkpoint()
             if writing is not None:
                 await writing
 

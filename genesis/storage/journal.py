@@ -2,9 +2,12 @@
 
 One process writes, in WAL mode, one transaction per group of entries. With durability `full` a
 returned `append` has reached the disk (`synchronous=FULL`); with `venue` only milestones have, the
-rest has reached the kernel, and after a power cut the venue is asked for what is missing. A failed
-write or sync is never retried: the kernel may already have dropped the dirty pages, so the process
-must end and its successor must read what the disk really holds.
+rest has reached the kernel, and after a power cut the venue is asked for what is missing.
+
+A failed write or sync is never retried: the kernel may have dropped the dirty pages and would call
+the next sync a success. So a journal that has failed once refuses everything and touches the file
+no more; the process must end without closing it (`os._exit`), and its successor reads what the disk
+really holds. For the same reason SQLite's own checkpoints, whose failures nobody sees, are off.
 
 Beside the entries stand snapshots: the whole state that the entries up to one of them add up to,
 so that a start reads the last of them and what followed. They save time and decide nothing.
@@ -77,13 +80,16 @@ class Journal:
 
     Raises:
         StorageError: from every method, when the file cannot be opened, read, written or synced, is
-            not a journal, or fails its checksums. The message names the file and the remedy.
+            not a journal, or fails its checksums, or when a write has failed before. The message
+            names the file and the remedy.
     """
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self.path = path
         self._chain = EntryChain()
         self._durability: Durability = durability
+        self._syncs = True
+        self._has_failed = False
         try:
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(
@@ -107,6 +113,7 @@ class Journal:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application_id == 0 and tables == 0:
@@ -164,18 +171,18 @@ class Journal:
         must_sync = self._durability == "full" or any(
             isinstance(entry, MILESTONES) for entry in entries
         )
-        try:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if must_sync else 'NORMAL'}")
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_INSERT, rows)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.rollback()
-            raise StorageError(
-                f"cannot write the journal {self.path}: {error}; nothing was sent. "
-                "Check the disk, then start again"
-            ) from error
+        with self._writing():
+            if must_sync != self._syncs:
+                self._connection.execute(
+                    f"PRAGMA synchronous = {'FULL' if must_sync else 'NORMAL'}"
+                )
+                self._syncs = must_sync
+            if len(rows) == 1:  # a statement by itself is a transaction, in half the time
+                self._connection.execute(_INSERT, rows[0])
+            else:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(_INSERT, rows)
+                self._connection.execute("COMMIT")
         self._chain.move_to(rows[-1])
 
     def snapshots(self) -> Iterator[Snapshot]:
@@ -192,7 +199,7 @@ class Journal:
         """Keep the state that all entries so far add up to, and the snapshot before it."""
         sequence, chain_checksum = self._chain.sequence, self._chain.checksum
         row = (sequence, chain_checksum, state, zlib.crc32(state))
-        try:
+        with self._writing():
             (previous,) = self._connection.execute(
                 "SELECT coalesce(max(sequence), 0) FROM snapshots"
             ).fetchone()
@@ -200,18 +207,34 @@ class Journal:
             self._connection.execute(_INSERT_SNAPSHOT, row)
             self._connection.execute(_DELETE_OLD_SNAPSHOTS, (previous,))
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.rollback()
-            raise StorageError(
-                f"cannot write the journal {self.path}: {error}. Check the disk, then start again"
-            ) from error
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, so that it does not grow for ever.
+
+        Call it now and then, when nobody waits: it syncs both files.
+        """
+        with self._writing():
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and close it."""
-        try:
+        """Fold the write-ahead log into the file and close it; leave it alone if it has failed."""
+        if self._has_failed:
+            return
+        with self._writing():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._has_failed:
+            raise StorageError(
+                f"the journal {self.path} is written no more: an earlier write has failed"
+            )
+        try:
+            yield
         except sqlite3.Error as error:
-            raise StorageError(f"cannot close the journal {self.path}: {error}") from error
-        finally:
-            self._connection.close()
+            self._has_failed = True
+            raise StorageError(
+                f"cannot write the journal {self.path}: {error}; nothing that depends on it was "
+                "sent. Check the disk, then start again"
+            ) from error

@@ -21,6 +21,7 @@ _GROUP_MAX: Final = 6
 _REOPEN_SHARE: Final = 0.01
 _MILESTONE_SHARE: Final = 0.05
 _SNAPSHOT_SHARE: Final = 0.02
+_CHECKPOINT_SHARE: Final = 0.02
 _SNAPSHOT_BYTES: Final = 20_000
 
 
@@ -50,6 +51,8 @@ def main(directory: Path, durability: Durability, seed: int, commits: int) -> No
         os.write(said, b"%d %d\n" % (journal.sequence, has_milestone))
         if chance.random() < _SNAPSHOT_SHARE:
             journal.save_snapshot(chance.randbytes(_SNAPSHOT_BYTES))
+        if chance.random() < _CHECKPOINT_SHARE:
+            journal.checkpoint()
         if chance.random() < _REOPEN_SHARE:
             journal.close()
             journal = Journal(directory / JOURNAL_NAME, durability)

@@ -45,6 +45,7 @@ class SlowDisk:
     def __init__(self) -> None:
         self.groups: list[list[Entry]] = []
         self.snapshots: list[bytes] = []
+        self.checkpoints = 0
         self.is_slow = False
         self.pending: asyncio.Future[None] | None = None
 
@@ -61,6 +62,10 @@ class SlowDisk:
             return None
         self.pending = asyncio.get_running_loop().create_future()
         return self.pending
+
+    def begin_checkpoint(self) -> asyncio.Future[None] | None:
+        self.checkpoints += 1
+        return None
 
     def finish(self, error: Exception | None = None) -> None:
         assert self.pending is not None

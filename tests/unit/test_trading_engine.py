@@ -404,6 +404,21 @@ async def test_after_a_power_cut_the_venue_is_asked_for_all_orders() -> None:
     ]
 
 
+async def test_the_journal_s_log_is_folded_between_commits(bench: Bench) -> None:
+    """It waits for the commit under way: the journal does one thing at a time."""
+    bench.disk.is_slow = True
+    trading = asyncio.create_task(bench.engine.execute_trade(signal(quantity=LOT)))
+    await bench.settle()
+    folding = asyncio.create_task(bench.engine.fold_journal())
+    await bench.settle()
+    assert bench.disk.checkpoints == 0
+    bench.disk.finish()
+    await trading
+    await folding
+    assert bench.disk.checkpoints == 1
+    bench.disk.is_slow = False
+
+
 async def test_a_snapshot_holds_what_was_committed(bench: Bench) -> None:
     """What is queued is committed first, so that state and entries end at the same place."""
     bench.engine.on_user_event(report(OrderState.FILLED, client_order_id="web_1"))

@@ -95,7 +95,7 @@ def test_what_must_happen_once_is_refused_twice(path: Path, entry: Entry) -> Non
     list(journal.read())
     with pytest.raises(StorageError, match="UNIQUE"):
         journal.append([StoppedCleanly(NOW), entry])
-    journal.close()
+    journal._connection.close()
     again = Journal(path, "full")
     assert list(again.read()) == EVERY_KIND, "nothing of the group was written"
     again.close()
@@ -182,6 +182,41 @@ def test_a_full_disk_fails_the_whole_group(path: Path) -> None:
     connection.close()
 
 
+def test_a_journal_that_has_failed_is_written_no_more(path: Path) -> None:
+    """A second try could succeed on a disk that has dropped the first: there is none."""
+    journal = Journal(path, "full")
+    journal.append([EpochStarted(1, "", NOW)])
+    with pytest.raises(StorageError, match="UNIQUE"):
+        journal.append([EpochStarted(1, "", NOW)])
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    with pytest.raises(StorageError, match="is written no more"):
+        journal.append([StoppedCleanly(NOW)])
+    with pytest.raises(StorageError, match="is written no more"):
+        journal.save_snapshot(b"{}")
+    with pytest.raises(StorageError, match="is written no more"):
+        journal.checkpoint()
+    journal.close()
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+    journal._connection.close()
+
+
+def test_a_checkpoint_lets_the_log_begin_anew(path: Path) -> None:
+    """Without one the log grows with every commit, and SQLite's own are off."""
+    log = path.with_name(f"{path.name}-wal")
+    journal = Journal(path, "venue")
+    entries = [TradingHalted("x" * 2_000, None, NOW)]
+    for _ in range(200):
+        journal.append(entries)
+    grown = log.stat().st_size
+    assert grown > 200 * 2_000
+    journal.checkpoint()
+    for _ in range(50):
+        journal.append(entries)
+    assert log.stat().st_size == grown, "it is written from its beginning again"
+    assert path.stat().st_size > 200 * 2_000
+    journal.close()
+
+
 @pytest.mark.parametrize("durability", ["full", "venue"])
 def test_commits_come_back_durable(path: Path, durability: str) -> None:
     """`full` is awaited, `venue` is done at once; both are in the file afterwards."""
@@ -214,7 +249,7 @@ def test_a_failed_commit_raises(path: Path) -> None:
         try:
             await again
         finally:
-            journal.close()
+            journal._connection.close()
 
     with pytest.raises(StorageError, match="UNIQUE"):
         asyncio.run(commit())
@@ -258,6 +293,11 @@ async def test_snapshots_go_the_way_of_commits(
     if pending is not None:
         await pending
     assert writer.entries_behind_snapshot == 1
+    assert writer.entries_behind_checkpoint == 2
+    pending = writer.begin_checkpoint()
+    if pending is not None:
+        await pending
+    assert writer.entries_behind_checkpoint == 0
     writer.close()
     journal = Journal(path, "full")
     assert [snapshot.state for snapshot in journal.snapshots()] == [b"{}"]

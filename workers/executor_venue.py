@@ -21,7 +21,7 @@ from genesis.exchange.gateway import UserEvent
 from genesis.exchange.rate_limits import EXECUTOR_SHARES
 from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.tls import tls_for
-from genesis.limits import CONNECTIONS_OF_EXECUTOR
+from genesis.limits import CONNECTIONS_OF_EXECUTOR, READ_PATIENCE
 from genesis.units import NANOS_PER_SECOND
 from workers.process import ChildContext
 
@@ -78,6 +78,7 @@ class VenueWays:
             log=context.log,
             recv_window_ms=orders.recv_window_ms,
             reply_timeout_ms=orders.reply_timeout_ms,
+            list_timeout=READ_PATIENCE,  # then REST is asked, which may take its time
             tls=tls_for(endpoints.ws_api_url, endpoints.ca_file),
             budget=self._budget,
             policy=ConnectionPolicy(

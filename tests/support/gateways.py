@@ -16,6 +16,7 @@ from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import UserEvent
 from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
 from genesis.exchange.request_gate import RequestGate
+from genesis.limits import READ_TIMEOUT
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
 
@@ -115,6 +116,7 @@ def make_gateway(
     kit: GateKit | None = None,
     signer: Signer | None = None,
     reply_timeout_ms: int = 10_000,
+    list_timeout: Nanos = READ_TIMEOUT,
     tls: ssl.SSLContext | None = None,
     policy: ConnectionPolicy = QUICK_RETURN,
 ) -> WsGateway:
@@ -130,6 +132,7 @@ def make_gateway(
         log=quiet_log(),
         recv_window_ms=2000,
         reply_timeout_ms=reply_timeout_ms,
+        list_timeout=list_timeout,
         tls=tls,
         budget=kit.budget,
         policy=policy,

@@ -45,11 +45,12 @@ class BinancePath(abc.ABC):
     """Implements `genesis.exchange.gateway.VenuePath` over what a subclass carries.
 
     `reply_timeout` is how long the answers are waited for that orders depend on: cancels, queries
-    and the venue's time. Lists may take as long as the venue's own limit.
+    and the venue's time. Lists may take longer: `list_timeout`.
     """
 
-    def __init__(self, reply_timeout: Nanos) -> None:
+    def __init__(self, reply_timeout: Nanos, list_timeout: Nanos = READ_TIMEOUT) -> None:
         self._reply_timeout = reply_timeout
+        self._list_timeout = list_timeout
 
     @abc.abstractmethod
     def _ask(
@@ -144,7 +145,7 @@ class BinancePath(abc.ABC):
             )
 
         params = requests.instruments_params(symbols)
-        return or_not_listed(await self._ask("exchangeInfo", params, read, READ_TIMEOUT))
+        return or_not_listed(await self._ask("exchangeInfo", params, read, self._list_timeout))
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Ask the venue for its clock. See the port."""
@@ -156,7 +157,7 @@ class BinancePath(abc.ABC):
         def read(fate: Fate) -> _T | NoAnswer:
             return read_outcome(fate, decode)
 
-        return await self._ask_private(method, params, read, READ_TIMEOUT)
+        return await self._ask_private(method, params, read, self._list_timeout)
 
     async def _trades(
         self, params: Params, params_from: Callable[[int], Params]

@@ -39,6 +39,7 @@ from genesis.exchange.gateway import (
 )
 from genesis.exchange.request_cost import ENTRY_COST, EXIT_COST
 from genesis.exchange.request_gate import RequestGate
+from genesis.limits import READ_TIMEOUT
 from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
@@ -65,11 +66,12 @@ class WsGateway(BinancePath):
         log: FilteringBoundLogger,
         recv_window_ms: int,
         reply_timeout_ms: int,
+        list_timeout: Nanos = READ_TIMEOUT,
         tls: ssl.SSLContext | None = None,
         budget: ConnectionBudget,
         policy: ConnectionPolicy | None = None,
     ) -> None:
-        super().__init__(reply_timeout_ms * NANOS_PER_MS)
+        super().__init__(reply_timeout_ms * NANOS_PER_MS, list_timeout)
         log = log.bind(connection="ws_api")
         self._gate = gate
         self._requests = RequestBuilder(signer, recv_window_ms)

@@ -86,7 +86,14 @@ assert WORKERS_MAX + 3 <= CHILDREN_MAX, "venue, executor and feed run beside the
 
 SETTLED_ORDERS_KEPT: Final = 4_096  # late reports of one this old do not occur
 TRANSFERS_KEPT: Final = 256  # the venue announces each once; reports repeat within seconds
-FOREIGN_ORDERS_KEPT: Final = 4_096  # of the account, not ours, whose trades need no second look
+EXTERNAL_ORDERS_KEPT: Final = 4_096  # of the account, not ours
+EXTERNAL_TRADES_KEPT: Final = 4_096  # of them, since balances last agreed or still to be booked
+EXTERNAL_SHOWN_MAX: Final = 10
+EXTERNAL_SYMBOLS_SHOWN_MAX: Final = 50
+EXTERNAL_SEARCH_SYMBOLS_MAX: Final = 24  # at weight 20 a twelfth of a minute's
+EXTERNAL_SEARCH_ASSETS_MAX: Final = 5  # of a difference, whose pairs are tried for symbols
+EXTERNAL_PATIENCE: Final[Nanos] = 60 * NANOS_PER_SECOND  # for a search that does not end
+BOOKS_AGREED_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
 BALANCE_DIFFERENCE_AGE: Final[Nanos] = 10 * NANOS_PER_SECOND  # the venue's lists lag for less
 VENUE_CLOCK_ERROR_MAX_MS: Final = 5_000  # our estimate of the venue's clock is never further ahead
 JOURNAL_SLACK: Final[Nanos] = 86_400 * NANOS_PER_SECOND  # clocks of old entries may be off by this

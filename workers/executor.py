@@ -228,7 +228,7 @@ class _Executor:
             async with asyncio.timeout(EXECUTOR_DRAIN / NANOS_PER_SECOND):
                 await self._engine.drained()
         await self._engine.compare()
-        if not self._core.ledger_equal:  # an event may still have been on its way
+        if not self._core.comparison.equal:  # an event may still have been on its way
             await asyncio.sleep(RECONCILE_CONFIRM / NANOS_PER_SECOND)
             await self._engine.compare()
 

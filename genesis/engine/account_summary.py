@@ -44,11 +44,11 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
             )
             for strategy_id, symbol, position in held[:ACCOUNT_POSITIONS_MAX]
         ),
-        ledger_equal=core.ledger_equal,
+        ledger_equal=core.comparison.equal,
         ledger_differences=tuple(
             f"{difference.asset}: ours {text_from_fixed(difference.ours)}, "
             f"venue {text_from_fixed(difference.venue)}"
-            for difference in core.differences[:ACCOUNT_DIFFERENCES_MAX]
+            for difference in core.comparison.differences[:ACCOUNT_DIFFERENCES_MAX]
         ),
         suspended={
             instrument.symbol: instrument.status

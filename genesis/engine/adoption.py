@@ -32,10 +32,11 @@ from genesis.engine.entries import (
     SignalId,
     TradingHalted,
 )
+from genesis.engine.external import ExternalActivity
 from genesis.engine.ledger import Ledger
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.teller import Teller
-from genesis.limits import FOREIGN_ORDERS_KEPT, JOURNAL_SLACK, VENUE_CLOCK_ERROR_MAX_MS
+from genesis.limits import JOURNAL_SLACK, VENUE_CLOCK_ERROR_MAX_MS
 from genesis.units import NANOS_PER_MS, Nanos
 
 _REACH: Final = 3  # each list in vain reaches eight times as far back as the one before,
@@ -52,19 +53,20 @@ class Adoption:
         catalogue: InstrumentCatalogue,
         teller: Teller,
         books: Bookkeeper,
+        external: ExternalActivity,
         rules: OrderRules,
     ) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
         self._teller = teller
         self._books = books
+        self._external = external
         self._rules = rules
         self._since: dict[str, Nanos] = {}
         self._lists_in_vain = 0
         self._fence_ms: int | None = None
         self._is_catching_up = False
         self._strangers: set[str] = set()
-        self._needless: dict[tuple[str, int], None] = {}
 
     @property
     def is_catching_up(self) -> bool:
@@ -120,7 +122,7 @@ class Adoption:
         client_order_id = report.client_order_id
         name = self._own_name(report)
         if name is None:
-            return self._meet_foreign(report)
+            return self._external.meet(report, now)
         if self._ledger.has_held(name):
             return [Announce("report_came_late", {"client_order_id": client_order_id})]
         if self._is_catching_up or client_order_id in self._strangers:
@@ -137,15 +139,8 @@ class Adoption:
             Announce("order_missing", {"client_order_id": client_order_id}, severity="error"),
         ]
 
-    def is_accounted(self, trade: Fill) -> bool:
-        """Tell whether a trade is booked, or is of an order that needs no booking."""
-        order = self._ledger.find_by_venue_id(trade.symbol, trade.venue_order_id)
-        if order is not None:
-            return trade.trade_id in order.booked_trades
-        return (trade.symbol, trade.venue_order_id) in self._needless
-
     def meet_trades(self, trades: Sequence[Fill], *, were_orders_listed: bool) -> None:
-        """Take trades of the account that are not accounted for.
+        """Take trades of the account that may be anybody's.
 
         Where an order of the symbol is in flight they may be its own, and its answer will tell.
         Otherwise they are of a foreign order or of one the journal lacks: the list of orders tells.
@@ -176,11 +171,11 @@ class Adoption:
                 continue
             name = self._own_name(report)
             if name is None:
-                effects += self._meet_foreign(report)
+                effects += self._external.meet(report, now)
             elif not self._ledger.has_held(name):
                 missing[name] = report
             else:
-                self._note_needless(report)  # settled so long ago that it is forgotten
+                self._external.note_ours(report)  # settled so long ago that it is forgotten
         for name in sorted(missing, key=_place):
             effects += self._take_in(name, missing[name], now)
         for symbol, since in asked:
@@ -207,24 +202,14 @@ class Adoption:
         name = decode_order_id(report.client_order_id)
         return name if name is not None and name.account == self._rules.account_tag else None
 
-    def _meet_foreign(self, report: ExecutionReport) -> list[Effect]:
-        if (report.symbol, report.venue_order_id) in self._needless:
-            return []
-        self._note_needless(report)
-        fields: dict[str, str | int | float] = {
-            "client_order_id": report.client_order_id,
-            "symbol": report.symbol,
-        }
-        return [Announce("external_order_seen", fields)]
-
-    def _note_needless(self, report: ExecutionReport) -> None:
-        self._needless[report.symbol, report.venue_order_id] = None
-        while len(self._needless) > FOREIGN_ORDERS_KEPT:
-            del self._needless[next(iter(self._needless))]
-
     def _take_in(self, name: OrderIdParts, report: ExecutionReport, now: Nanos) -> list[Effect]:
         instrument = self._catalogue.by_symbol(report.symbol)
-        assert instrument is not None, "orders are listed by the symbols of the catalogue"
+        if instrument is None:  # listed because somebody traded there; this run does not
+            fields: dict[str, str | int | float] = {
+                "client_order_id": report.client_order_id,
+                "symbol": report.symbol,
+            }
+            return [Announce("order_not_adopted", fields, "error")]
         strategy_id = self._teller.strategy_id(name.strategy_number)
         entry = OrderPrepared(
             signal=SignalId(name.strategy_number, name.epoch, name.sequence),

@@ -95,6 +95,13 @@ class TryOrder(msgspec.Struct, frozen=True):
     order: ApprovedOrder
 
 
+class SearchTrades(msgspec.Struct, frozen=True):
+    """Fetch the account's trades of a symbol, ours or not, made since a time (the venue's)."""
+
+    symbol: str
+    since: Nanos
+
+
 class Tell(msgspec.Struct, frozen=True):
     """Publish a report to the strategy's worker."""
 
@@ -109,18 +116,12 @@ class Announce(msgspec.Struct, frozen=True):
     severity: Literal["info", "warning", "error"] = "info"
 
 
-Effect: TypeAlias = (
-    Commit
-    | SubmitOrder
-    | CancelOrder
-    | QueryOrder
-    | FetchTrades
-    | Reconcile
-    | FetchInstruments
-    | TryOrder
-    | Tell
-    | Announce
+Question: TypeAlias = (
+    CancelOrder | QueryOrder | FetchTrades | Reconcile | FetchInstruments | SearchTrades | TryOrder
 )
+"""What the venue answers, and may be asked again."""
+
+Effect: TypeAlias = Commit | SubmitOrder | Question | Tell | Announce
 
 
 class EffectGroup:

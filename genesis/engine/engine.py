@@ -26,7 +26,9 @@ from genesis.engine.effects import (
     FetchInstruments,
     FetchTrades,
     QueryOrder,
+    Question,
     Reconcile,
+    SearchTrades,
     SubmitOrder,
     Tell,
     TryOrder,
@@ -317,20 +319,28 @@ class TradingEngine:
                 self._tell(report)
             case Announce(event=event, fields=fields, severity=severity):
                 getattr(self._log, severity)(event, **fields)
-            case CancelOrder(symbol=symbol, client_order_id=client_order_id):
-                self._spawn(self._cancel(symbol, client_order_id))
-            case QueryOrder():
-                self._spawn(self._query(effect))
-            case FetchTrades(symbol=symbol, venue_order_id=venue_order_id):
-                self._spawn(self._fetch_trades(symbol, venue_order_id))
             case Reconcile():
                 self._want_view(effect)
-            case FetchInstruments():
-                self._spawn(self._fetch_instruments(effect))
-            case TryOrder(order=order):
-                self._spawn(self._try(order))
             case Commit() | SubmitOrder():
                 pass  # both are done with the group
+            case _:
+                self._spawn(self._ask(effect))
+
+    async def _ask(self, effect: Question) -> None:
+        """Put a question to the venue, and hand the core its answer."""
+        match effect:
+            case CancelOrder(symbol=symbol, client_order_id=client_order_id):
+                await self._cancel(symbol, client_order_id)
+            case QueryOrder():
+                await self._query(effect)
+            case FetchTrades(symbol=symbol, venue_order_id=venue_order_id):
+                await self._fetch_trades(symbol, venue_order_id)
+            case FetchInstruments():
+                await self._fetch_instruments(effect)
+            case SearchTrades():
+                await self._search_trades(effect)
+            case TryOrder(order=order):
+                await self._try(order)
 
     def _send(self, effect: SubmitOrder, prepared: PreparedRequest, durable_at: Nanos) -> None:
         """Write one order to the socket, unless its signature has become too old meanwhile."""
@@ -408,6 +418,10 @@ class TradingEngine:
         outcome = await self._gateway.test_order(order)
         symbol, now = order.intent.symbol, self._clock.now()
         self._enact(self.core.canary.on_order_test(symbol, outcome, now))
+
+    async def _search_trades(self, effect: SearchTrades) -> None:
+        trades = await self._gateway.trades_made_since(effect.symbol, effect.since)
+        self._enact(self.core.on_trades_found(effect, trades, self._clock.now()))
 
     def _want_view(self, effect: Reconcile) -> None:
         """Have the venue's view fetched, one at a time.

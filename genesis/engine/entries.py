@@ -48,24 +48,30 @@ class EntriesCompleted(msgspec.Struct, frozen=True, tag="completed"):
 
 
 class BalanceOpened(msgspec.Struct, frozen=True, tag="opened"):
-    """What the account held of an asset when Genesis first saw it."""
+    """What the account held of an asset when Genesis first saw it.
+
+    `balances_at` is the venue's time of the last change that is a part of it.
+    """
 
     asset: str
     amount: Amount
     at: Nanos
+    balances_at: Nanos = 0
 
 
 class TransferBooked(msgspec.Struct, frozen=True, tag="transfer"):
     """A deposit (positive) or withdrawal; moves the balance and is not PnL.
 
     `cleared_at` is the venue's time of it; 0 where a person accepted a difference of balances that
-    the venue had not announced.
+    the venue had not announced. Then `balances_at` is the venue's time of the last change that is a
+    part of those balances.
     """
 
     asset: str
     amount: Amount
     at: Nanos
     cleared_at: Nanos = 0
+    balances_at: Nanos = 0
 
 
 class SignalRefused(msgspec.Struct, frozen=True, tag="refused"):
@@ -113,6 +119,25 @@ class FillBooked(msgspec.Struct, frozen=True, tag="fill"):
     """One execution, booked once: `(symbol, trade_id)` is unique in the journal."""
 
     fill: Fill
+    at: Nanos
+
+
+class ExternalFillBooked(msgspec.Struct, frozen=True, tag="external"):
+    """One execution of an order of the account that is not ours: it moves balances, nothing else.
+
+    `fill.client_order_id` is whatever its owner chose, or empty.
+    """
+
+    fill: Fill
+    base_asset: str
+    quote_asset: str
+    at: Nanos
+
+
+class BooksAgreed(msgspec.Struct, frozen=True, tag="agreed"):
+    """Our balances equaled the venue's, with everything in them up to `balances_at`, its time."""
+
+    balances_at: Nanos
     at: Nanos
 
 
@@ -186,6 +211,8 @@ Entry: TypeAlias = (
     | OrderPrepared
     | OrderMoved
     | FillBooked
+    | ExternalFillBooked
+    | BooksAgreed
     | EquityMarked
     | TradingHalted
     | TradingResumed
@@ -218,24 +245,32 @@ They reach the disk before anything follows them, whatever durability the journa
 def unique_key(entry: Entry) -> str | None:
     """Return what the journal must hold at most once for entries of this kind, or None.
 
-    A client order id is prepared once, a venue trade is booked once, an asset is opened once, an
-    epoch starts once, a transfer clears once: the database itself refuses the second.
+    A client order id is prepared once, a venue trade is booked once, ours or not, an asset is
+    opened once, an epoch starts once, a transfer clears once: the database itself refuses the
+    second.
     """
+    key = None
     match entry:
         case OrderPrepared(intent=intent):
-            return f"order:{intent.client_order_id}"
+            key = f"order:{intent.client_order_id}"
         case FillBooked(fill=fill):
-            return f"fill:{fill.symbol}:{fill.trade_id}"
+            key = f"fill:{fill.symbol}:{fill.trade_id}"
+        case ExternalFillBooked(fill=fill):
+            key = f"external:{external_name(fill)}"
         case BalanceOpened(asset=asset):
-            return f"asset:{asset}"
+            key = f"asset:{asset}"
         case EpochStarted(epoch=epoch):
-            return f"epoch:{epoch}"
+            key = f"epoch:{epoch}"
         case TransferBooked(cleared_at=cleared_at) if cleared_at:
-            return f"transfer:{transfer_name(entry)}"
-        case _:
-            return None
+            key = f"transfer:{transfer_name(entry)}"
+    return key
 
 
 def transfer_name(transfer: TransferBooked) -> str:
     """Return what tells one transfer that the venue announced from all others."""
     return f"{transfer.asset}:{transfer.amount}:{transfer.cleared_at}"
+
+
+def external_name(fill: Fill) -> str:
+    """Return what tells one side of a trade from all others: who trades with himself has two."""
+    return f"{fill.symbol}:{fill.trade_id}:{fill.venue_order_id}"

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
-from genesis.domain.order_ids import OrderIdParts, encode_order_id
 from genesis.domain.orders import (
     ExecutionReport,
     Fill,
@@ -20,7 +19,14 @@ from genesis.domain.orders import (
 from genesis.engine.adoption import Adoption
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.canary import Canary, CanaryRules
-from genesis.engine.effects import Announce, Effect, FetchInstruments, Reconcile
+from genesis.engine.comparison import BooksComparison
+from genesis.engine.effects import (
+    Announce,
+    Effect,
+    FetchInstruments,
+    Reconcile,
+    SearchTrades,
+)
 from genesis.engine.entries import (
     BalanceOpened,
     EntriesMissed,
@@ -33,16 +39,14 @@ from genesis.engine.entries import (
     TradingResumed,
     TransferBooked,
 )
+from genesis.engine.external import ExternalActivity
 from genesis.engine.judgement import Judge
 from genesis.engine.ledger import Ledger
 from genesis.engine.listing import ListingWatch
 from genesis.engine.order_flow import OrderFlow, OrderRules
 from genesis.engine.reconciliation import (
-    BalanceDifference,
-    BalanceWatch,
     TradeCursor,
     VenueView,
-    is_settled,
     missing_fills,
     orders_to_query,
 )
@@ -97,7 +101,6 @@ class ExecutionCore:
         self._timers = Timers()
         self.listing = ListingWatch(catalogue, self._timers)
         self._marked_at: Nanos = 0
-        self._watch = BalanceWatch(ledger)
         self._cursor = TradeCursor(ledger)
         self._teller = Teller(
             ledger=ledger,
@@ -105,19 +108,29 @@ class ExecutionCore:
             strategy_ids={spec.number: spec.strategy_id for spec in strategies},
             epoch=epoch,
         )
+        self._books = Bookkeeper(ledger, self._teller, self._cursor)
+        self.external = ExternalActivity(ledger=ledger, catalogue=catalogue, books=self._books)
+        self.comparison = BooksComparison(
+            ledger=ledger,
+            catalogue=catalogue,
+            external=self.external,
+            books=self._books,
+            timers=self._timers,
+        )
         self._judge = Judge(
             ledger=ledger,
             valuation=self.valuation,
             catalogue=catalogue,
             limits=limits,
             sizing=sizing,
+            external=self.external,
         )
-        self._books = Bookkeeper(ledger, self._teller, self._cursor)
         self._adoption = Adoption(
             ledger=ledger,
             catalogue=catalogue,
             teller=self._teller,
             books=self._books,
+            external=self.external,
             rules=order_rules,
         )
         self._flow = OrderFlow(
@@ -150,16 +163,6 @@ class ExecutionCore:
     def next_deadline(self) -> Nanos | None:
         """Return when `on_time` is due next, or None."""
         return self._timers.next_deadline
-
-    @property
-    def ledger_equal(self) -> bool | None:
-        """Return whether balances agreed when last compared, None while nothing can be said."""
-        return self._watch.equal
-
-    @property
-    def differences(self) -> tuple[BalanceDifference, ...]:
-        """Return where balances differed when last compared."""
-        return self._watch.differences
 
     @property
     def is_drained(self) -> bool:
@@ -212,7 +215,7 @@ class ExecutionCore:
             signal,
             quote,
             strategy_id=spec.strategy_id,
-            client_order_id=self._order_id(name),
+            client_order_id=self._flow.order_id(name, attempt=1),
             state=self.state,
             canary=self.canary.cap_of(self._catalogue[signal.instrument_id].symbol),
             now=now,
@@ -295,9 +298,11 @@ class ExecutionCore:
         effects += self.on_trades(view.trades, now)
         for order in orders_to_query(self.ledger, view.open_orders, now):
             self._flow.look_up(order, now)
+        self.external.note_open(view.open_orders, now)
+        effects += self.external.take(view.trades, now)
+        self._cursor.advance(view.trades, self.external.is_accounted)
         self._adoption.meet_trades(
-            self._cursor.advance(view.trades, self._adoption.is_accounted),
-            were_orders_listed=bool(asked.orders_from),
+            self.external.unclassified, were_orders_listed=bool(asked.orders_from)
         )
         wait_ms = self._adoption.wait_ms(view.venue_ms)
         if self._adoption.is_wanted and (wait_ms or not asked.orders_from):
@@ -306,13 +311,15 @@ class ExecutionCore:
             return self._revalued(effects)
         if not self.ledger.state.opening_balances:
             opened = [
-                BalanceOpened(asset, view.balances[asset], now) for asset in sorted(view.balances)
+                BalanceOpened(asset, view.balances[asset], now, view.balances_at)
+                for asset in sorted(view.balances)
             ]
             effects.append(self._books.record(*opened))
+        effects += self.external.settle(now)
         effects += self._compare_balances(view, asked, now)
         if self.state is EngineState.RECOVERING:
             effects += self._begin_trading(now)
-        if self.ledger_equal and self.state is EngineState.RUNNING:
+        if self.comparison.equal and self.state is EngineState.RUNNING:
             effects += self.canary.confirm(now)
         return self._revalued(effects)
 
@@ -327,8 +334,21 @@ class ExecutionCore:
         answer: tuple[Instrument, ...] | NotListed | NoAnswer,
         now: Nanos,
     ) -> list[Effect]:
-        """Take the rules of instruments as the venue lists them now."""
-        return self.listing.on_listing(asked, answer, now)
+        """Take the rules of instruments as the venue lists them now, ours or another's."""
+        if self._catalogue.by_symbol(asked.symbols[0]) is not None:
+            return self.listing.on_listing(asked, answer, now)
+        return self.external.on_listing(asked, answer, now)
+
+    def on_trades_found(
+        self, asked: SearchTrades, answer: tuple[Fill, ...] | NotListed | NoAnswer, now: Nanos
+    ) -> list[Effect]:
+        """Take the trades that may explain a difference; whose they are may have to be asked."""
+        trades = self.comparison.on_found(asked, answer)
+        effects = self.on_trades(trades, now) + self.external.take(trades, now)
+        self._adoption.meet_trades(self.external.unclassified, were_orders_listed=False)
+        if trades:
+            self._timers.set(now, TimerKind.RECONCILE, "")
+        return effects + self._halt_for(self.comparison.reason_to_halt(now), now)
 
     def on_quotes(self, quotes: Mapping[int, Quote], now: Nanos) -> list[Effect]:
         """Take the market's present quotes: mark positions, and once a minute write equity down."""
@@ -385,17 +405,13 @@ class ExecutionCore:
         With `accept_differences` the balances as last compared are right, whatever moved them (a
         manual trade, a deposit that was not announced), and are written down as transfers.
         """
-        effects: list[Effect] = []
-        if accept_differences:
-            for difference in self.differences:
-                amount = difference.venue - difference.ours
-                effects += self.on_transfer(difference.asset, amount, cleared_at=0, now=now)
-            self._watch.forget()
+        accepted = self.comparison.accept(now) if accept_differences else []
         if self.state is EngineState.HALTED:
             self.state = next_engine_state(self.state, EngineState.RUNNING)
-        effects.append(self._books.record(TradingResumed(now)))
-        effects.append(Announce("trading_resumed", {"accepted": len(effects) - 1}))
-        return effects
+        return [
+            self._books.record(*accepted, TradingResumed(now)),
+            Announce("trading_resumed", {"accepted": len(accepted)}),
+        ]
 
     def begin_stop(self, now: Nanos) -> list[Effect]:
         """Take no more signals, and cancel what works: nobody will be watching it."""
@@ -418,17 +434,6 @@ class ExecutionCore:
         if effects:
             self.valuation.refresh()
         return effects
-
-    def _order_id(self, signal: SignalId) -> str:
-        return encode_order_id(
-            OrderIdParts(
-                account=self._account_tag,
-                strategy_number=signal.strategy_number,
-                epoch=signal.epoch,
-                sequence=signal.sequence,
-                attempt=1,
-            )
-        )
 
     def _reconcile(self, now: Nanos) -> Reconcile:
         self._timers.set(now + RECONCILE_PERIOD, TimerKind.RECONCILE, "")
@@ -470,22 +475,13 @@ class ExecutionCore:
         return effects
 
     def _compare_balances(self, view: VenueView, asked: Reconcile, now: Nanos) -> list[Effect]:
-        has_moved = self.ledger.movements != asked.movements
-        is_believed = self._watch.compare(
-            view.balances,
-            is_settled=not has_moved and is_settled(self.ledger, view.open_orders),
-            now=now,
-            patience=RECONCILE_CONFIRM if self.canary.is_under_way else BALANCE_DIFFERENCE_AGE,
-        )
-        self._timers.set(now + self._watch.next_reading, TimerKind.RECONCILE, "")
-        if not is_believed or self.ledger.state.halt_reason:
-            return []
-        worst = self.differences[0]
-        return self.halt(
-            f"balances differ: {worst.asset} ours {text_from_fixed(worst.ours)}, "
-            f"venue {text_from_fixed(worst.venue)}",
-            now,
-        )
+        patience = RECONCILE_CONFIRM if self.canary.is_under_way else BALANCE_DIFFERENCE_AGE
+        effects = self.comparison.compare(view, asked, now, patience)
+        return effects + self._halt_for(self.comparison.reason_to_halt(now), now)
+
+    def _halt_for(self, reason: str | None, now: Nanos) -> list[Effect]:
+        is_halted = bool(self.ledger.state.halt_reason)
+        return [] if reason is None or is_halted else self.halt(reason, now)
 
     def _approve(self, intent: OrderIntent, now: Nanos) -> ApprovedOrder | Refusal:
         return self._judge.approve(intent, self.state, self.canary.cap_of(intent.symbol), now)

@@ -9,6 +9,7 @@ from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import Hold, OrderIntent, Refusal, Side, Signal
+from genesis.engine.external import ExternalActivity
 from genesis.engine.ledger import Ledger
 from genesis.engine.risk_engine import (
     ApprovedOrder,
@@ -36,12 +37,14 @@ class Judge:
         catalogue: InstrumentCatalogue,
         limits: RiskLimits,
         sizing: SizingRules,
+        external: ExternalActivity,
     ) -> None:
         self._ledger = ledger
         self._valuation = valuation
         self._catalogue = catalogue
         self._limits = limits
         self._sizing = sizing
+        self._external = external
         self._quotes: dict[int, Quote] = {}
         self._signal_times: dict[int, deque[Nanos]] = {}
         self._order_times: deque[Nanos] = deque(maxlen=SIGNAL_TIMES_KEPT)
@@ -120,22 +123,26 @@ class Judge:
         return verdict
 
     def _filter_facts(self, intent: OrderIntent, sellable: Quantity) -> FilterFacts:
-        """Gather what the venue's filters look at; its orders in flight count as open."""
+        """Gather what the venue's filters look at; orders of ours in flight count as open."""
         ledger, instrument = self._ledger, self._catalogue[intent.instrument_id]
         quote = self._quotes.get(intent.instrument_id)
-        open_orders = [
-            order for order in ledger.state.live_orders.values() if not order.is_terminal
+        ours = [order for order in ledger.state.live_orders.values() if not order.is_terminal]
+        theirs = self._external.open_orders
+        ours_here = [order for order in ours if order.intent.symbol == intent.symbol]
+        theirs_here = [report for report in theirs if report.symbol == intent.symbol]
+        buying = [order.working_quantity for order in ours_here if order.intent.side is Side.BUY]
+        buying += [
+            report.quantity - report.filled_quantity
+            for report in theirs_here
+            if report.side is Side.BUY
         ]
-        of_symbol = [order for order in open_orders if order.intent.symbol == intent.symbol]
         return FilterFacts(
             market_price=0 if quote is None else (quote.bid_price + quote.ask_price) // 2,
             sellable=sellable,
             base_balance=ledger.expected_balance(instrument.base_asset),
-            open_buy_quantity=sum(
-                order.working_quantity for order in of_symbol if order.intent.side is Side.BUY
-            ),
-            open_orders=len(of_symbol),
-            open_orders_of_account=len(open_orders),
+            open_buy_quantity=sum(buying),
+            open_orders=len(ours_here) + len(theirs_here),
+            open_orders_of_account=len(ours) + len(theirs),
         )
 
     def _signal_context(

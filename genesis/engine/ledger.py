@@ -12,6 +12,7 @@ from genesis.domain.order_ids import OrderIdParts
 from genesis.domain.orders import (
     TERMINAL_STATES,
     ExecutionReport,
+    Fill,
     OrderIntent,
     OrderState,
     Side,
@@ -19,6 +20,7 @@ from genesis.domain.orders import (
 from genesis.domain.positions import BalanceFold, Position
 from genesis.engine.entries import (
     BalanceOpened,
+    BooksAgreed,
     CanaryBegun,
     CanaryPassed,
     CanaryServed,
@@ -27,6 +29,7 @@ from genesis.engine.entries import (
     Entry,
     EpochStarted,
     EquityMarked,
+    ExternalFillBooked,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -37,12 +40,13 @@ from genesis.engine.entries import (
     TradingHalted,
     TradingResumed,
     TransferBooked,
+    external_name,
     transfer_name,
 )
-from genesis.limits import SETTLED_ORDERS_KEPT, TRANSFERS_KEPT
+from genesis.limits import EXTERNAL_TRADES_KEPT, SETTLED_ORDERS_KEPT, TRANSFERS_KEPT
 from genesis.units import Amount, Nanos, Quantity, notional
 
-FOLD_VERSION: Final = 2
+FOLD_VERSION: Final = 3
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -118,7 +122,9 @@ class LedgerState(msgspec.Struct, kw_only=True):
 
     `high_water` is, by strategy, the epoch and sequence of the last signal that had its verdict,
     and the last attempt that was made for it (0: it was refused). `incomplete_since` is the time
-    from which the journal may lack orders, None while it is known to be whole.
+    from which the journal may lack orders, None while it is known to be whole. All that others have
+    traded on the account up to `accounted_until`, the venue's time, is a part of the balances;
+    `external_trades` are those booked since, each with its time.
     """
 
     fold_version: int = FOLD_VERSION
@@ -134,6 +140,9 @@ class LedgerState(msgspec.Struct, kw_only=True):
     opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
     balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
     fees: dict[str, Amount] = msgspec.field(default_factory=dict)
+    accounted_until: Nanos = 0
+    external_trades: dict[str, Nanos] = msgspec.field(default_factory=dict)
+    external_fills: int = 0
     recent_transfers: dict[str, None] = msgspec.field(default_factory=dict)
     high_water: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict)
     last_trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
@@ -186,14 +195,17 @@ class Ledger:
                 self._apply_moved(entry)
             case FillBooked():
                 self._apply_fill(entry)
+            case ExternalFillBooked():
+                self._apply_external(entry)
             case SignalRefused(signal=signal, refusal=refusal):
                 self._raise_high_water(signal, 0)
                 refusals = self.state.refusals
                 refusals[refusal.rule.value] = refusals.get(refusal.rule.value, 0) + 1
             case TransferBooked():
                 self._apply_transfer(entry)
-            case BalanceOpened(asset=asset, amount=amount):
+            case BalanceOpened(asset=asset, amount=amount, balances_at=balances_at):
                 self.state.opening_balances[asset] = amount
+                self._account_until(balances_at)
             case CanaryBegun() | OrderTested() | CanaryServed() | CanaryPassed():
                 self._apply_to_canary(entry)
             case _:
@@ -202,7 +214,8 @@ class Ledger:
 
     def _apply_to_account(
         self,
-        entry: EquityMarked
+        entry: BooksAgreed
+        | EquityMarked
         | EpochStarted
         | EntriesMissed
         | EntriesCompleted
@@ -213,6 +226,8 @@ class Ledger:
         """Fold in what concerns the account as a whole."""
         state = self.state
         match entry:
+            case BooksAgreed(balances_at=balances_at):
+                self._account_until(balances_at)
             case EquityMarked():
                 state.peak_equity = entry.peak_equity
                 state.day = entry.day
@@ -293,6 +308,12 @@ class Ledger:
         )
         return order if is_ours else None
 
+    def has_external(self, trade: Fill) -> bool:
+        """Tell whether a trade that is not ours is a part of our balances."""
+        state = self.state
+        is_old = trade.traded_at <= state.accounted_until
+        return is_old or external_name(trade) in state.external_trades
+
     def position(self, strategy_id: str, symbol: str) -> Position:
         """Return a strategy's position in one instrument; flat if it never traded it."""
         return self.state.positions.get(strategy_id, {}).get(symbol) or Position()
@@ -323,7 +344,8 @@ class Ledger:
     @property
     def movements(self) -> int:
         """Return how many facts have moved balances so far."""
-        return self.state.fills_booked + self.state.transfers_booked
+        state = self.state
+        return state.fills_booked + state.external_fills + state.transfers_booked
 
     def expected_balance(self, asset: str) -> Amount:
         """Return what the account must hold of an asset, free and locked together."""
@@ -341,8 +363,33 @@ class Ledger:
     def _balances(self) -> BalanceFold:
         return BalanceFold(self.state.balance_changes)
 
+    def _account_until(self, at: Nanos) -> None:
+        """Take note of a time up to which all is in the balances: older trades need no memory."""
+        state = self.state
+        if at <= state.accounted_until:
+            return
+        state.accounted_until = at
+        state.external_trades = {
+            name: traded_at for name, traded_at in state.external_trades.items() if traded_at > at
+        }
+
+    def _apply_external(self, entry: ExternalFillBooked) -> None:
+        fill, state = entry.fill, self.state
+        self._balances().apply_fill(fill, entry)
+        state.external_fills += 1
+        state.external_trades[external_name(fill)] = fill.traded_at
+        if fill.symbol in state.last_trade_ids:
+            state.last_trade_ids[fill.symbol] = max(
+                state.last_trade_ids[fill.symbol], fill.trade_id
+            )
+        # What is forgotten must never be booked again. If something older was not booked at all,
+        # balances will differ, and somebody is called.
+        while len(state.external_trades) > EXTERNAL_TRADES_KEPT:
+            self._account_until(state.external_trades[next(iter(state.external_trades))])
+
     def _apply_transfer(self, entry: TransferBooked) -> None:
         self._balances().apply_transfer(entry.asset, entry.amount)
+        self._account_until(entry.balances_at)
         state = self.state
         state.transfers_booked += 1
         if entry.cleared_at:

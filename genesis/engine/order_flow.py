@@ -128,6 +128,18 @@ class OrderFlow:
             effects += self.take_up(order, now)
         return effects
 
+    def order_id(self, signal: SignalId, *, attempt: int) -> str:
+        """Return the client order id of one attempt at a signal."""
+        return encode_order_id(
+            OrderIdParts(
+                account=self._rules.account_tag,
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                sequence=signal.sequence,
+                attempt=attempt,
+            )
+        )
+
     def submit(
         self,
         approved: ApprovedOrder,
@@ -394,15 +406,7 @@ class OrderFlow:
         """
         attempt = order.attempt + 1
         signal = order.signal
-        client_order_id = encode_order_id(
-            OrderIdParts(
-                account=self._rules.account_tag,
-                strategy_number=signal.strategy_number,
-                epoch=signal.epoch,
-                sequence=signal.sequence,
-                attempt=attempt,
-            )
-        )
+        client_order_id = self.order_id(signal, attempt=attempt)
         intent = msgspec.structs.replace(order.intent, client_order_id=client_order_id)
         is_void = now >= intent.expires_at or not self._ledger.is_latest(signal, order.attempt)
         hold = None if is_void else self._hold_of(intent)

@@ -11,7 +11,6 @@ import msgspec
 from genesis.domain.orders import ExecutionReport, Fill, OrderState
 from genesis.engine.ledger import Ledger, Order
 from genesis.limits import (
-    BALANCE_DIFFERENCE_AGE,
     RECONCILE_CONFIRM,
     RECONCILE_ORDER_AGE,
     RECONCILE_PERIOD,
@@ -22,8 +21,9 @@ from genesis.units import Amount, Nanos
 class VenueView(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue said of the account, each part fetched once, its clock before all others.
 
-    `balances` are free and locked together, by asset. `trades` carry no client order id. `orders`
-    are all of the account's, open or not, where they were asked for.
+    `balances` are free and locked together, by asset, with everything in them up to `balances_at`,
+    the venue's time of the account's last change. `trades` carry no client order id. `orders` are
+    all of the account's, open or not, where they were asked for.
     """
 
     venue_ms: int
@@ -31,6 +31,7 @@ class VenueView(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[ExecutionReport, ...]
     trades: tuple[Fill, ...]
     balances: Mapping[str, Amount]
+    balances_at: Nanos
 
 
 class BalanceDifference(msgspec.Struct, frozen=True):
@@ -59,59 +60,49 @@ class TradeCursor:
         """Return the symbols to list trades of, each with the first trade id wanted."""
         return tuple((symbol, self._reached[symbol] + 1) for symbol in sorted(self._reached))
 
-    def advance(self, trades: Sequence[Fill], is_accounted: Callable[[Fill], bool]) -> list[Fill]:
-        """Move past what is accounted for in a list of trades; return those that are not."""
-        open_ended: list[Fill] = []
+    def advance(self, trades: Sequence[Fill], is_accounted: Callable[[Fill], bool]) -> None:
+        """Move past what is accounted for in a list of trades."""
         stuck: set[str] = set()
         for trade in sorted(trades, key=lambda trade: trade.trade_id):
             if not is_accounted(trade):
-                open_ended.append(trade)
                 stuck.add(trade.symbol)
             elif trade.symbol not in stuck:
                 reached = self._reached.get(trade.symbol, 0)
                 self._reached[trade.symbol] = max(reached, trade.trade_id)
-        return open_ended
 
 
 class BalanceWatch:
-    """Whether balances agree: a difference counts when it has stood for a while, since lists lag.
+    """Whether balances agree, and since when they differ by as much as they do.
 
-    `equal` is None while nothing can be said.
+    `equal` is None while nothing can be said. `differences` are those of the last reading that said
+    something, which showed the balances of `balances_at`; `is_confirmed` once two did.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._since: Nanos = 0
         self._unequal_readings = 0
         self.equal: bool | None = None
         self.differences: tuple[BalanceDifference, ...] = ()
+        self.balances_at: Nanos = 0
+        self.since: Nanos = 0
+        self.is_confirmed = False
 
-    def compare(
-        self,
-        balances: Mapping[str, Amount],
-        *,
-        is_settled: bool,
-        now: Nanos,
-        patience: Nanos = BALANCE_DIFFERENCE_AGE,
-    ) -> bool:
-        """Take one reading; return True if a difference is to be believed: it stood for `patience`.
-
-        A reading made while something was in flight proves nothing, unless it shows none.
-        """
-        differences = balance_differences(self._ledger, balances)
+    def compare(self, view: VenueView, *, is_settled: bool, now: Nanos) -> None:
+        """Take one reading. Made while something was in flight, it proves nothing but equality."""
+        differences = balance_differences(self._ledger, view.balances)
         if not differences:
             self.differences, self.equal = (), True
             self._unequal_readings = 0
-            return False
+            return
         self._unequal_readings += 1
         if not is_settled:
             self.equal = None
-            return False
+            return
         # Balances move on while it stands; by how much the two sides differ does not.
-        if _gaps(differences) != _gaps(self.differences):
-            self._since = now
-        self.differences, self.equal = differences, False
-        return now - self._since >= patience
+        self.is_confirmed = gaps(differences) == gaps(self.differences)
+        if not self.is_confirmed:
+            self.since = now
+        self.differences, self.equal, self.balances_at = differences, False, view.balances_at
 
     @property
     def next_reading(self) -> Nanos:
@@ -129,7 +120,8 @@ class BalanceWatch:
         self.differences, self.equal = (), None
 
 
-def _gaps(differences: Iterable[BalanceDifference]) -> list[tuple[str, Amount]]:
+def gaps(differences: Iterable[BalanceDifference]) -> list[tuple[str, Amount]]:
+    """Return by how much each asset differs."""
     return [(difference.asset, difference.venue - difference.ours) for difference in differences]
 
 

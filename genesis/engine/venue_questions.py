@@ -16,7 +16,7 @@ from genesis.engine.effects import QueryOrder, Reconcile, answer_behind_cancel
 from genesis.engine.reconciliation import VenueView
 from genesis.exchange.gateway import Account, Found, NoAnswer, NotFound, VenuePath
 from genesis.limits import READ_PATIENCE, READ_TRIES
-from genesis.units import NANOS_PER_SECOND, Nanos
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 _T = TypeVar("_T")
 
@@ -78,6 +78,7 @@ async def fetch_view(asked: Reconcile, held_max: Nanos, path: VenuePath) -> Venu
         orders=tuple(orders),
         trades=tuple(trades),
         balances=_totals(account),
+        balances_at=account.updated_at or venue_ms * NANOS_PER_MS,
     )
 
 

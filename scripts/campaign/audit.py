@@ -18,6 +18,7 @@ from genesis.engine.entries import (
     BalanceOpened,
     EntriesMissed,
     EpochStarted,
+    ExternalFillBooked,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -150,6 +151,8 @@ class _JournalView:
                 differences.append("the engine missed entries in its journal")
             case TransferBooked():
                 differences.append("the engine booked a transfer that nobody made")
+            case ExternalFillBooked(fill=fill):
+                differences.append(f"trade {fill.trade_id} was taken for somebody else's")
 
     def _take_move(self, move: OrderMoved) -> None:
         name = move.client_order_id

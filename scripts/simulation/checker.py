@@ -6,8 +6,16 @@ from typing import Final
 
 from genesis.domain.order_ids import decode_order_id
 from genesis.domain.orders import TERMINAL_STATES, Fill, OrderState, Side
+from genesis.domain.positions import BalanceFold
 from genesis.engine.effects import Announce, SubmitOrder
-from genesis.engine.entries import Entry, FillBooked, OrderMoved, OrderPrepared, TransferBooked
+from genesis.engine.entries import (
+    Entry,
+    ExternalFillBooked,
+    FillBooked,
+    OrderMoved,
+    OrderPrepared,
+    TransferBooked,
+)
 from genesis.engine.ledger import Ledger
 from genesis.units import Amount, Quantity, text_from_fixed
 from scripts.simulation.disk import Disk
@@ -152,11 +160,13 @@ class Checker:
             self.violate(f"fill booked {times} times: {symbol} {trade_id}")
 
     def _check_balances(self, ledger: Ledger, entries: Iterable[Entry], venue: Venue) -> None:
-        """I6: the fold equals the venue's balances; transfers are what others moved, no more."""
+        """I6: the fold equals the venue's balances; what is not our fills is what others moved."""
         accepted: dict[str, Amount] = {}
         for entry in entries:
             if isinstance(entry, TransferBooked):
-                accepted[entry.asset] = accepted.get(entry.asset, 0) + entry.amount
+                BalanceFold(accepted).apply_transfer(entry.asset, entry.amount)
+            elif isinstance(entry, ExternalFillBooked):
+                BalanceFold(accepted).apply_fill(entry.fill, entry)
         for asset, theirs in venue.balances.items():
             ours = ledger.expected_balance(asset)
             if ours != theirs:

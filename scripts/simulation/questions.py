@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
+import msgspec
+
 from genesis.domain.orders import ExecutionReport, Fill
 from genesis.engine.effects import (
     CancelOrder,
@@ -13,6 +15,7 @@ from genesis.engine.effects import (
     FetchTrades,
     QueryOrder,
     Reconcile,
+    SearchTrades,
     SubmitOrder,
     answer_behind_cancel,
 )
@@ -35,10 +38,17 @@ from scripts.simulation.venue import AHEAD_MAX_MS, WINDOW_MS, Venue
 from scripts.simulation.wire import Line
 
 _T = TypeVar("_T")
+
+
+class _Shown(msgspec.Struct):
+    """The account as the venue shows it."""
+
+    balances: dict[str, Amount]
+    changed_at: Nanos
+
+
 _Enact = Callable[[Sequence[Effect]], None]
-_Part: TypeAlias = (
-    int | tuple[ExecutionReport, ...] | tuple[Fill, ...] | dict[str, Amount] | NoAnswer
-)
+_Part: TypeAlias = int | tuple[ExecutionReport, ...] | tuple[Fill, ...] | _Shown | NoAnswer
 
 REPLY_TIMEOUT: Final[Nanos] = 2 * SECOND
 _REFUSED: Final = NoAnswer("-1021: Timestamp is outside of the recvWindow.")
@@ -106,6 +116,16 @@ class Questions:
                         self._core.on_listing(effect, listing, self._clock.now())
                     ),
                 )
+            case SearchTrades(symbol=symbol, since=since):
+                self._insist(
+                    lambda as_of: self._venue.trades_where(
+                        lambda trade: trade.symbol == symbol and trade.traded_at >= since, as_of
+                    ),
+                    lambda trades: self._enact(
+                        self._core.on_trades_found(effect, trades, self._clock.now())
+                    ),
+                    READ_TRIES,
+                )
             case _:
                 raise AssertionError(f"{effect} is no question")
 
@@ -154,7 +174,7 @@ class Questions:
             partial(venue.trades_where, partial(_is_from, symbol, from_id))
             for symbol, from_id in asked.trades_from
         ]
-        steps.append(venue.balances_at)
+        steps.append(lambda as_of: _Shown(*venue.balances_at(as_of)))
         parts: list[_Part] = []
 
         def proceed(part: _Part) -> None:
@@ -251,9 +271,9 @@ def _is_from(symbol: str, from_id: int, trade: Fill) -> bool:
 
 def _assemble(parts: list[_Part], lists: int) -> VenueView:
     """Make a view of its parts: time, open orders, lists of orders, lists of trades, balances."""
-    venue_ms, balances = parts[0], parts[-1]
+    venue_ms, shown = parts[0], parts[-1]
     assert isinstance(venue_ms, int)
-    assert isinstance(balances, dict)
+    assert isinstance(shown, _Shown)
     reports = [_reports(part) for part in parts[1 : 2 + lists]]
     trades = [_fills(part) for part in parts[2 + lists : -1]]
     return VenueView(
@@ -261,7 +281,8 @@ def _assemble(parts: list[_Part], lists: int) -> VenueView:
         open_orders=reports[0],
         orders=tuple(report for listed in reports[1:] for report in listed),
         trades=tuple(trade for listed in trades for trade in listed),
-        balances=balances,
+        balances=shown.balances,
+        balances_at=shown.changed_at,
     )
 
 

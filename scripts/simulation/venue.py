@@ -96,6 +96,8 @@ class Venue:
         self.orders: list[VenueOrder] = []
         self.trades: list[Fill] = []
         self.external: dict[str, Amount] = {}
+        self.transfers = 0
+        self._opened_at = schedule.now
         self._movements: list[tuple[Nanos, str, Amount]] = []
         self._open: dict[str, VenueOrder] = {}
         self._halted: set[str] = set()
@@ -168,14 +170,16 @@ class Venue:
             if trade.traded_at <= as_of and wanted(trade)
         )
 
-    def balances_at(self, as_of: Nanos) -> dict[str, Amount]:
-        """Show balances, assets at zero left out."""
+    def balances_at(self, as_of: Nanos) -> tuple[dict[str, Amount], Nanos]:
+        """Show balances, assets at zero left out, and when they last changed."""
         shown = dict(self.balances)
+        changed_at = self._opened_at
         for at, asset, amount in reversed(self._movements):
             if at <= as_of:
+                changed_at = at
                 break
             shown[asset] -= amount
-        return {asset: amount for asset, amount in shown.items() if amount}
+        return {asset: amount for asset, amount in shown.items() if amount}, changed_at
 
     def trade_externally(self) -> None:
         """Let the account's owner trade by hand."""
@@ -221,6 +225,7 @@ class Venue:
         asset = self._chance.choice(list(self.balances))
         amount = self._chance.randrange(-SCALE // 10, SCALE // 5) or 1
         self._move(asset, amount)
+        self.transfers += 1
         self.external[asset] = self.external.get(asset, 0) + amount
         now = self._schedule.now
         self._emit(TransferReported(asset=asset, amount=amount, cleared_at=now, received_at=now))

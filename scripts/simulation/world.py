@@ -225,7 +225,7 @@ class World:
         self.checker.on_announce(announced)
         self.counts[announced.event] += 1
         if announced.event == "trading_halted":
-            if not self._venue.external:
+            if not self._venue.transfers:  # trades of others are found by their ids
                 self.checker.violate(f"halted without a cause: {announced.fields}")
             self._call_person()
         elif announced.event == "engine_recovered" and announced.fields["state"] == "HALTED":
@@ -440,7 +440,7 @@ class World:
 
     def _is_ledger_equal(self, core: ExecutionCore) -> bool:
         """Ask the core, and look: it may not have compared since something was moved."""
-        return core.ledger_equal is True and all(
+        return core.comparison.equal is True and all(
             core.ledger.expected_balance(asset) == amount
             for asset, amount in self._venue.balances.items()
         )
@@ -456,7 +456,8 @@ class World:
         self.checker.violate(
             f"not all well: state {core and core.state.name}, "
             f"live {[(order.intent.client_order_id, order.state.name) for order in live]}, "
-            f"equal {core and core.ledger_equal}, differences {core and core.differences}, "
+            f"equal {core and core.comparison.equal}, "
+            f"differences {core and core.comparison.differences}, "
             f"goals, positions and truth {wanting}"
         )
 

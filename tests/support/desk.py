@@ -1,6 +1,6 @@
 """An execution core in a test's hands: facts in, effects and journal to be looked at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.orders import (
@@ -16,6 +16,7 @@ from genesis.engine.effects import (
     Commit,
     Effect,
     Reconcile,
+    SearchTrades,
     Tell,
 )
 from genesis.engine.entries import Entry, OrderPrepared
@@ -29,6 +30,7 @@ from genesis.exchange.gateway import (
     Found,
     NoAnswer,
     NotFound,
+    NotListed,
     SubmitOutcome,
 )
 from genesis.units import NANOS_PER_MS, Nanos
@@ -36,6 +38,7 @@ from tests.support.builders import (
     CAPITAL,
     LOT,
     NOW,
+    SECOND,
     VENUE_MS,
     catalogue,
     fill,
@@ -49,6 +52,7 @@ from tests.support.builders import (
 )
 
 ORDER = "G00-7-1-1-10"
+OPENED_AT: Nanos = NOW - SECOND
 FENCE_MS = 2_000 + 10_000
 
 
@@ -107,8 +111,14 @@ class Desk:
         open_orders: Sequence[ExecutionReport] = (),
         orders: Sequence[ExecutionReport] = (),
         asked: Reconcile | None = None,
+        balances_at: Nanos | None = None,
+        found: Mapping[str, tuple[Fill, ...] | NotListed | NoAnswer] | None = None,
     ) -> "Desk":
-        """Answer a question, by default one that is put now."""
+        """Answer a question, by default one that is put now.
+
+        Trades that are then searched for are answered with what was `found`, at once: by default
+        nothing.
+        """
         if asked is None:
             asked = self.core.compare_now(now)
         view = VenueView(
@@ -117,8 +127,13 @@ class Desk:
             orders=tuple(orders),
             trades=tuple(trades),
             balances=balances,
+            balances_at=OPENED_AT if balances_at is None else balances_at,
         )
-        return self.take(self.core.on_venue_view(view, asked, now))
+        effects = self.core.on_venue_view(view, asked, now)
+        for search in [effect for effect in effects if isinstance(effect, SearchTrades)]:
+            answer = (found or {}).get(search.symbol, ())
+            effects += self.core.on_trades_found(search, answer, now)
+        return self.take(effects)
 
     def judge(self, sequence: int = 1, **changes: object) -> "Desk":
         wish = signal(sequence, **changes)  # type: ignore[arg-type]

@@ -325,7 +325,7 @@ async def test_an_unanswered_part_puts_the_comparison_off(bench: Bench, part: st
     with capture_logs() as lines:
         await bench.engine.compare()
     assert [line["event"] for line in lines] == ["reconciliation_put_off"]
-    assert bench.core.ledger_equal is True, "as of the last whole view"
+    assert bench.core.comparison.equal is True, "as of the last whole view"
 
 
 async def test_a_refusal_of_the_venue_is_told_and_logged(bench: Bench) -> None:
@@ -450,7 +450,7 @@ async def test_one_lost_reply_does_not_spoil_a_view(bench: Bench) -> None:
     with capture_logs() as lines:
         await bench.engine.compare()
     assert lines == []
-    assert bench.core.ledger_equal is True
+    assert bench.core.comparison.equal is True
 
 
 async def test_a_reading_that_hangs_is_put_again(
@@ -470,7 +470,7 @@ async def test_a_reading_that_hangs_is_put_again(
 
     bench.gateway.account = account  # type: ignore[method-assign]
     await bench.engine.compare()
-    assert bench.core.ledger_equal is True
+    assert bench.core.comparison.equal is True
 
 
 async def test_orders_are_tried_at_the_venue_and_not_journaled() -> None:

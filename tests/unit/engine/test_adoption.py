@@ -157,11 +157,11 @@ def test_a_report_of_an_order_long_forgotten_changes_nothing(desk: Desk) -> None
 
 
 @pytest.mark.parametrize("name", ["web_abc", "G99-7-1-1-10"], ids=["foreign", "other account"])
-def test_an_external_order_is_noticed_once_and_left_alone(desk: Desk, name: str) -> None:
-    """It is not ours: it moves no position."""
+def test_an_order_of_another_name_is_not_missing(desk: Desk, name: str) -> None:
+    """It is somebody else's: no strategy is halted for it, and no list is asked for."""
     event = report(OrderState.FILLED, client_order_id=name, execution=fill(client_order_id=name))
-    assert desk.take(desk.core.on_execution_report(event, NOW)).kinds() == ["Announce"]
-    assert desk.take(desk.core.on_execution_report(event, NOW)).effects == []
+    desk.take(desk.core.on_execution_report(event, NOW))
+    assert desk.core.ledger.state.halted_strategies == {}
     assert desk.core.compare_now(NOW).orders_from == ()
 
 
@@ -207,7 +207,8 @@ def test_an_external_trade_is_looked_into_once(desk: Desk) -> None:
     desk.view({"USDT": CAPITAL}, [trade])
     asked = reconcile(desk.tick(NOW))
     desk.view({"USDT": CAPITAL}, [trade], asked=asked, orders=[stranger(name="web_1")])
-    assert [e.event for e in desk.effects if isinstance(e, Announce)] == ["external_order_seen"]
+    announced = [effect.event for effect in desk.effects if isinstance(effect, Announce)]
+    assert announced == ["external_order_seen", "external_fill_booked"]
     assert desk.view({"USDT": CAPITAL}, [trade]).core.compare_now(NOW).orders_from == ()
     assert desk.core.compare_now(NOW).trades_from == (("BTCUSDT", 6),)
 

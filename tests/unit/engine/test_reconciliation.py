@@ -9,7 +9,7 @@ from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import Accepted, Unknown
 from genesis.units import SCALE
 from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, fill, report
-from tests.support.desk import ORDER, Desk, filled
+from tests.support.desk import OPENED_AT, ORDER, Desk, filled
 
 MINUS_ONE = {"USDT": CAPITAL - 1}
 
@@ -34,7 +34,7 @@ def test_a_balance_difference_halts_when_it_stands(desk: Desk) -> None:
     ):
         desk.view(MINUS_ONE, now=NOW + after * SECOND)
         assert desk.state is state
-        assert desk.core.ledger_equal is False
+        assert desk.core.comparison.equal is False
     assert "USDT" in desk.core.ledger.state.halt_reason
     reborn = Desk(desk.journal, epoch=2).start()
     assert reborn.core.state is EngineState.HALTED, "a halt outlives the process"
@@ -64,7 +64,7 @@ def test_a_difference_while_an_order_is_in_doubt_says_nothing(desk: Desk) -> Non
     for after in (0, 10, 20):
         desk.view(MINUS_ONE, now=NOW + after * SECOND)
     assert desk.state is EngineState.RUNNING
-    assert desk.core.ledger_equal is None
+    assert desk.core.comparison.equal is None
 
 
 def test_a_difference_is_looked_at_again_soon_and_then_less_often(desk: Desk) -> None:
@@ -83,8 +83,8 @@ def test_a_comparison_that_a_fill_raced_counts_for_nothing(desk: Desk) -> None:
     asked = desk.core.compare_now(NOW)
     desk.answer(filled())
     desk.view({"USDT": CAPITAL}, asked=asked)
-    assert desk.core.differences == ()
-    assert desk.core.ledger_equal is None
+    assert desk.core.comparison.differences == ()
+    assert desk.core.comparison.equal is None
     assert reconciles(desk.tick(NOW + 2 * SECOND))
 
 
@@ -102,7 +102,7 @@ def test_a_transfer_is_no_loss(desk: Desk) -> None:
         desk.take(desk.core.on_transfer("USDT", -1_000 * SCALE, cleared_at=NOW, now=NOW))
     assert sum(isinstance(entry, TransferBooked) for entry in desk.journal) == 1
     desk.view({"USDT": CAPITAL - 1_000 * SCALE})
-    assert desk.core.ledger_equal is True
+    assert desk.core.comparison.equal is True
     assert desk.core.valuation.equity == CAPITAL
 
 
@@ -118,8 +118,8 @@ def test_a_person_accepts_a_difference(desk: Desk) -> None:
     desk.view(MINUS_ONE).view(MINUS_ONE, now=NOW + 10 * SECOND)
     desk.take(desk.core.resume(NOW + 11 * SECOND, accept_differences=True))
     assert desk.state is EngineState.RUNNING
-    assert TransferBooked("USDT", -1, NOW + 11 * SECOND) in desk.journal
-    assert desk.view(MINUS_ONE, now=NOW + 12 * SECOND).core.ledger_equal is True
+    assert TransferBooked("USDT", -1, NOW + 11 * SECOND, balances_at=OPENED_AT) in desk.journal
+    assert desk.view(MINUS_ONE, now=NOW + 12 * SECOND).core.comparison.equal is True
     assert Desk(desk.journal, epoch=2).start().core.state is EngineState.RUNNING
 
 

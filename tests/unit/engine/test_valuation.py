@@ -84,7 +84,9 @@ def test_the_summary_is_decimal_text() -> None:
     core.valuation.mark({0: quote(middle=PRICE, spread=0)})
     core.ledger.state.opening_balances["USDT"] = 2
     asked = core.compare_now(NOW)
-    view = VenueView(venue_ms=0, open_orders=(), orders=(), trades=(), balances={"USDT": 1})
+    view = VenueView(
+        venue_ms=0, open_orders=(), orders=(), trades=(), balances={"USDT": 1}, balances_at=NOW
+    )
     core.on_venue_view(view, asked, NOW)
     halted = btc(0, "ETHUSDT", "ETH", status="HALT")
     core.on_listing(FetchInstruments(("ETHUSDT",)), (halted,), NOW)

@@ -11,11 +11,13 @@ import pytest
 from genesis.domain.orders import OrderState, Refusal, RefusalRule
 from genesis.engine.entries import (
     BalanceOpened,
+    BooksAgreed,
     EntriesCompleted,
     EntriesMissed,
     Entry,
     EpochStarted,
     EquityMarked,
+    ExternalFillBooked,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -43,6 +45,8 @@ EVERY_KIND: list[Entry] = [
     OrderPrepared(NAME, 1, intent(), "BTC", "USDT", 1, 2_000, NOW, NOW),
     OrderMoved(intent().client_order_id, OrderState.ACCEPTED, 100, 0, "", NOW),
     FillBooked(fill(), NOW),
+    ExternalFillBooked(fill(2, client_order_id="web_1"), "BTC", "USDT", NOW),
+    BooksAgreed(NOW, NOW),
     EquityMarked(1, 2, 3, 4, NOW),
     TradingHalted("why", None, NOW),
     TradingHalted("why", "ema_cross-1", NOW),

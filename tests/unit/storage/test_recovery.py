@@ -170,7 +170,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(path: Path) -> None:
 
 def test_the_fold_has_a_version() -> None:
     """Whoever changes what is stored of the state raises it, and this list with it."""
-    assert FOLD_VERSION == 2
+    assert FOLD_VERSION == 3
     assert LedgerState.__struct_fields__ == (
         "fold_version",
         "written_at",
@@ -185,6 +185,9 @@ def test_the_fold_has_a_version() -> None:
         "opening_balances",
         "balance_changes",
         "fees",
+        "accounted_until",
+        "external_trades",
+        "external_fills",
         "recent_transfers",
         "high_water",
         "last_trade_ids",

@@ -117,7 +117,7 @@ def test_a_partial_fill_expires_the_rest() -> None:
 def test_balances_are_moved_by_fills_and_fees() -> None:
     """To the last unit, and a lagging look shows them as they were."""
     counter = Counter()
-    before = counter.venue.balances_at(NOW)
+    before, _ = counter.venue.balances_at(NOW)
     outcome = counter.place()
     assert isinstance(outcome, Accepted)
     (fill, *more) = outcome.fills
@@ -125,7 +125,8 @@ def test_balances_are_moved_by_fills_and_fees() -> None:
     assert before["USDT"] - counter.venue.balances["USDT"] == paid + sum(
         each.fee for each in (fill, *more) if each.fee_asset == "USDT"
     )
-    assert counter.venue.balances_at(NOW - 1) == before
+    assert counter.venue.balances_at(NOW - 1) == (before, NOW)
+    assert counter.venue.balances_at(NOW + SECOND)[1] == fill.traded_at
 
 
 def test_every_step_of_an_order_is_an_event() -> None:

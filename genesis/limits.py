@@ -15,6 +15,7 @@ CONTROL_SOCKET_BUFFER_BYTES: Final = 212_992  # net.core.wmem_default of every L
 CONTROL_INBOX_MESSAGES_MAX: Final = 256
 ACCOUNT_POSITIONS_MAX: Final = 1_000
 ACCOUNT_POSITION_BYTES_MAX: Final = 190
+ACCOUNT_REST_BYTES_MAX: Final = 14_000  # of a summary, beside its positions
 ACCOUNT_DIFFERENCES_MAX: Final = 50
 ACCOUNT_SUSPENDED_MAX: Final = 50
 FAILURE_MESSAGE_CHARS_MAX: Final = 4_000
@@ -48,9 +49,10 @@ assert (
     <= 95
 ), "what is killed last has time to be reaped before the whole timeout is over"
 
-assert ACCOUNT_POSITIONS_MAX * ACCOUNT_POSITION_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, (
-    "a full account summary is one message"
-)
+assert (
+    ACCOUNT_POSITIONS_MAX * ACCOUNT_POSITION_BYTES_MAX + ACCOUNT_REST_BYTES_MAX
+    <= CONTROL_MESSAGE_BYTES_MAX
+), "a full account summary is one message"
 assert CONTROL_MESSAGE_BYTES_MAX < CONTROL_SOCKET_BUFFER_BYTES, "the kernel takes a message whole"
 assert DUMP_GRACE >= 5 * HEARTBEAT_PERIOD, "a process that dumps its stacks has time to write them"
 

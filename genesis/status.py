@@ -47,6 +47,32 @@ class CanarySummary(msgspec.Struct, frozen=True, kw_only=True):
     untested: int
 
 
+class ExternalOrderSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of the account that is not ours, as last heard of; quantities are decimal text."""
+
+    client_order_id: str
+    symbol: str
+    side: str
+    state: str
+    quantity: str
+    filled_quantity: str
+
+
+class ExternalSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What others do on the account: shown, and never ours.
+
+    `orders`, by symbol in `symbols`, count what this life of the executor has seen, `open_orders`
+    those that still work; `fills` are those in the books since the account was first seen. The last
+    orders come latest first.
+    """
+
+    orders: int = 0
+    open_orders: int = 0
+    fills: int = 0
+    symbols: dict[str, int] = {}
+    last_orders: tuple[ExternalOrderSummary, ...] = ()
+
+
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The engine at one moment.
 
@@ -83,6 +109,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     fees: str = "0"
     ledger_equal: bool | None = None
     suspended: dict[str, str] = {}
+    external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     canary: CanarySummary | None = None
     restarts: int = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from genesis.status import CanarySummary, StatusDocument
+from genesis.status import CanarySummary, ExternalSummary, StatusDocument
 
 _CENT: Final = Decimal("0.01")
 
@@ -83,10 +83,26 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     if status.suspended:
         shown = (f"{symbol} ({word})" for symbol, word in sorted(status.suspended.items()))
         yield f"suspended   {', '.join(shown)}"
+    yield from _external_lines(status.external)
     for problem in status.problems:
         yield f"problem     {problem}"
     yield from _process_lines(status)
     yield from _latency_lines(status)
+
+
+def _external_lines(external: ExternalSummary) -> Iterator[str]:
+    """Show what others do on the account, if they do anything."""
+    if not external.orders and not external.fills:
+        return
+    yield (
+        f"external    {external.orders} orders seen, {external.open_orders} open, "
+        f"{external.fills} fills; by symbol: {_counts(external.symbols)}"
+    )
+    for order in external.last_orders:
+        yield (
+            f"            {order.symbol} {order.side} {order.filled_quantity} of {order.quantity} "
+            f"{order.state} {order.client_order_id}"
+        )
 
 
 _CANARY_UNDER_WAY: Final = ("testing", "capped")

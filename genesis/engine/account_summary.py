@@ -3,12 +3,15 @@
 from genesis.engine.canary import Canary
 from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.execution import ExecutionCore
+from genesis.engine.external import ExternalActivity
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
     ACCOUNT_POSITIONS_MAX,
     ACCOUNT_SUSPENDED_MAX,
+    EXTERNAL_SHOWN_MAX,
+    EXTERNAL_SYMBOLS_SHOWN_MAX,
 )
-from genesis.status import CanarySummary
+from genesis.status import CanarySummary, ExternalOrderSummary, ExternalSummary
 from genesis.units import NANOS_PER_SECOND, Amount, text_from_fixed
 
 
@@ -54,8 +57,33 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
             instrument.symbol: instrument.status
             for instrument in core.listing.suspended[:ACCOUNT_SUSPENDED_MAX]
         },
+        external=_summarize_external(core.external, state.external_fills),
         halt_reason=state.halt_reason,
         canary=_summarize_canary(core.canary),
+    )
+
+
+def _summarize_external(external: ExternalActivity, fills: int) -> ExternalSummary:
+    """Return what others do: the symbols with most orders, and the latest orders first."""
+    orders = external.orders_by_symbol
+    symbols = sorted(orders, key=lambda symbol: (-orders[symbol], symbol))
+    latest = external.orders[: -EXTERNAL_SHOWN_MAX - 1 : -1]
+    return ExternalSummary(
+        orders=sum(orders.values()),
+        open_orders=len(external.open_orders),
+        fills=fills,
+        symbols={symbol: orders[symbol] for symbol in symbols[:EXTERNAL_SYMBOLS_SHOWN_MAX]},
+        last_orders=tuple(
+            ExternalOrderSummary(
+                client_order_id=report.client_order_id,
+                symbol=report.symbol,
+                side=report.side.name,
+                state=report.state.name.lower(),
+                quantity=text_from_fixed(report.quantity),
+                filled_quantity=text_from_fixed(report.filled_quantity),
+            )
+            for report in latest
+        ),
     )
 
 

@@ -15,9 +15,11 @@ from genesis.limits import (
     ACCOUNT_POSITIONS_MAX,
     ACCOUNT_SUSPENDED_MAX,
     CONTROL_MESSAGE_BYTES_MAX,
+    EXTERNAL_SHOWN_MAX,
+    EXTERNAL_SYMBOLS_SHOWN_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
 )
-from genesis.status import CanarySummary
+from genesis.status import CanarySummary, ExternalSummary
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
@@ -79,8 +81,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     store's account; `refusals` counts by rule. `ledger_equal` is None until the first comparison
     of our balances with the venue's, and `ledger_differences` names each asset that differed in
     the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols
-    that take no new orders, each with its status. `halt_reason` is why no position may be opened,
-    empty if one may.
+    that take no new orders, each with its status. `external` is what others do on the account.
+    `halt_reason` is why no position may be opened, empty if one may.
     """
 
     equity: str
@@ -96,6 +98,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     ledger_equal: bool | None = None
     ledger_differences: tuple[str, ...] = ()
     suspended: dict[str, str] = {}
+    external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     canary: CanarySummary | None = None
 
@@ -103,6 +106,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"
         assert len(self.ledger_differences) <= ACCOUNT_DIFFERENCES_MAX
         assert len(self.suspended) <= ACCOUNT_SUSPENDED_MAX
+        assert len(self.external.symbols) <= EXTERNAL_SYMBOLS_SHOWN_MAX
+        assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX
 
 
 ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy

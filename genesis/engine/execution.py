@@ -133,18 +133,21 @@ class ExecutionCore:
             external=self.external,
             rules=order_rules,
         )
-        self._flow = OrderFlow(
-            ledger=ledger,
-            catalogue=catalogue,
+        self._flow = self._make_flow(order_rules)
+        self.canary = self._make_canary(canary_rules)
+
+    def _make_flow(self, rules: OrderRules) -> OrderFlow:
+        return OrderFlow(
+            ledger=self.ledger,
+            catalogue=self._catalogue,
             timers=self._timers,
             teller=self._teller,
             books=self._books,
-            rules=order_rules,
+            rules=rules,
             approve=self._approve,
             hold_of=self._judge.hold_of,
             meet_stranger=self._adoption.meet,
         )
-        self.canary = self._make_canary(canary_rules)
 
     def _make_canary(self, rules: CanaryRules | None) -> Canary:
         return Canary(

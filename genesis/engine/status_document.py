@@ -145,6 +145,7 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         fees=account.fees,
         ledger_equal=account.ledger_equal,
         suspended=account.suspended,
+        external=account.external,
         halt_reason=account.halt_reason,
         canary=account.canary,
     )

@@ -88,6 +88,32 @@ def test_the_page_names_suspended_symbols() -> None:
     assert "suspended" not in render_status_page(TRADING)
 
 
+def test_the_page_shows_what_others_do_on_the_account() -> None:
+    """Counts, symbols and the last orders; an account that is ours alone has no such lines."""
+    order = {
+        "client_order_id": "web_1",
+        "symbol": "SOLEUR",
+        "side": "BUY",
+        "state": "filled",
+        "quantity": "2.00000000",
+        "filled_quantity": "2.00000000",
+    }
+    external = {
+        "orders": 3,
+        "open_orders": 1,
+        "fills": 4,
+        "symbols": {"SOLEUR": 1, "BTCUSDT": 2},
+        "last_orders": [order],
+    }
+    page = render_status_page(changed(external=external))
+
+    assert (
+        "external    3 orders seen, 1 open, 4 fills; by symbol: 2 BTCUSDT, 1 SOLEUR\n"
+        "            SOLEUR BUY 2.00000000 of 2.00000000 filled web_1\n"
+    ) in page
+    assert "external" not in render_status_page(TRADING)
+
+
 def test_the_page_has_a_row_for_each_process_and_stage() -> None:
     """Each child and each hop of a message stands in its own row."""
     rows = [line.split() for line in render_status_page(TRADING).splitlines()]

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from genesis import limits
+from genesis.domain.orders import RefusalRule
 from genesis.engine.control import (
     AccountSummary,
     Checkpoint,
@@ -23,6 +24,7 @@ from genesis.engine.control import (
     failed,
 )
 from genesis.errors import LinkError
+from genesis.status import ExternalOrderSummary, ExternalSummary
 
 SUMMARY = AccountSummary(
     equity="100000.00000001",
@@ -38,6 +40,7 @@ SUMMARY = AccountSummary(
     ledger_equal=False,
     ledger_differences=("BTC: ours 0.1, theirs 0.2",),
     suspended={"ETHUSDT": "HALT"},
+    external=ExternalSummary(orders=1, fills=2, symbols={"BTCUSDT": 1}),
 )
 
 
@@ -86,3 +89,31 @@ def test_a_full_account_summary_is_one_message() -> None:
 def test_last_words_are_cut_to_a_line_an_operator_can_read() -> None:
     """An exception's text may be huge; the message that tells of it is not."""
     assert len(failed(70, "x" * 10**6).message) == limits.FAILURE_MESSAGE_CHARS_MAX
+
+
+def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
+    """All the differences, suspended symbols, foreign orders and rules that it may hold."""
+    symbols = [f"{n:016}" for n in range(100)]
+    number = "9" * 11 + "." + "9" * 8
+    order = ExternalOrderSummary(
+        client_order_id="x" * 36,
+        symbol=symbols[0],
+        side="SELL",
+        state="partially_filled",
+        quantity=number,
+        filled_quantity=number,
+    )
+    full = msgspec.structs.replace(
+        SUMMARY,
+        positions=(),
+        refusals={rule.value: 10**9 for rule in RefusalRule},
+        ledger_differences=(f"{'A' * 12}: ours -{number}, venue -{number}",)
+        * limits.ACCOUNT_DIFFERENCES_MAX,
+        suspended=dict.fromkeys(symbols[: limits.ACCOUNT_SUSPENDED_MAX], "NO_SPOT_TRADING"),
+        external=ExternalSummary(
+            symbols=dict.fromkeys(symbols[: limits.EXTERNAL_SYMBOLS_SHOWN_MAX], 10**6),
+            last_orders=(order,) * limits.EXTERNAL_SHOWN_MAX,
+        ),
+        halt_reason="y" * 200,
+    )
+    assert len(encode(full)) <= limits.ACCOUNT_REST_BYTES_MAX

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill, OrderState, OrderType, Side
+from genesis.engine.account_summary import summarize
 from genesis.engine.effects import Announce, FetchInstruments, Reconcile, SearchTrades
 from genesis.engine.entries import BooksAgreed, ExternalFillBooked, external_name
 from genesis.engine.ledger import Ledger
@@ -17,6 +18,7 @@ from genesis.limits import (
     BOOKS_AGREED_PERIOD,
     EXTERNAL_ORDERS_KEPT,
     EXTERNAL_PATIENCE,
+    EXTERNAL_SHOWN_MAX,
     EXTERNAL_TRADES_KEPT,
     RECONCILE_ORDER_AGE,
 )
@@ -206,6 +208,30 @@ def test_open_orders_of_others_count_towards_the_account_s_limits() -> None:
     desk.judge(3, quantity=2 * LOT, position=LOT)
     assert desk.core.ledger.state.refusals == {"max_num_orders": 1, "max_position": 1}
     assert "SubmitOrder" in desk.judge(4, quantity=LOT, position=LOT).kinds()
+
+
+def test_the_summary_shows_the_last_orders_of_others(desk: Desk) -> None:
+    """The latest first, with the symbols and how many there were."""
+    plain = order_by_hand(OrderState.ACCEPTED)
+    for number in range(EXTERNAL_SHOWN_MAX + 2):
+        name = f"web_{number}"
+        hear(desk, msgspec.structs.replace(plain, client_order_id=name, venue_order_id=number))
+    hear(desk, order_by_hand(trade=by_hand(symbol="ETHUSDT")))
+    shown = summarize(desk.core, "USDT").external
+    assert (shown.orders, shown.open_orders, shown.fills) == (
+        EXTERNAL_SHOWN_MAX + 3,
+        EXTERNAL_SHOWN_MAX + 2,
+        1,
+    )
+    assert shown.symbols == {"BTCUSDT": EXTERNAL_SHOWN_MAX + 2, "ETHUSDT": 1}
+    assert len(shown.last_orders) == EXTERNAL_SHOWN_MAX
+    newest, second, *_ = shown.last_orders
+    assert (newest.symbol, newest.state, newest.filled_quantity) == (
+        "ETHUSDT",
+        "filled",
+        "0.00100000",
+    )
+    assert second.client_order_id == f"web_{EXTERNAL_SHOWN_MAX + 1}"
 
 
 def test_an_open_order_that_is_no_longer_listed_has_ended(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from genesis.engine.status_document import (
 from genesis.errors import StorageError
 from genesis.ipc.histogram import Histogram, Stage
 from genesis.ipc.page import NO_STRATEGY, BoardPage, Counter, Gauge, ProcessState
+from genesis.status import ExternalSummary
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 
 START = 1_000 * NANOS_PER_SECOND
@@ -35,6 +36,7 @@ ACCOUNT = AccountSummary(
     ledger_equal=False,
     ledger_differences=("BTC",),
     suspended={"ETHUSDT": "HALT"},
+    external=ExternalSummary(orders=1),
 )
 
 
@@ -122,6 +124,7 @@ def test_the_account_is_the_executors_word() -> None:
     assert status.refusals == {"data_age": 3}
     assert status.ledger_equal is False
     assert status.suspended == {"ETHUSDT": "HALT"}
+    assert status.external.orders == 1
 
 
 def test_a_process_is_shown_by_its_own_page_only() -> None:

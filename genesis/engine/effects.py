@@ -117,11 +117,11 @@ class Announce(msgspec.Struct, frozen=True):
 
 
 Question: TypeAlias = (
-    CancelOrder | QueryOrder | FetchTrades | Reconcile | FetchInstruments | SearchTrades | TryOrder
+    CancelOrder | QueryOrder | FetchTrades | FetchInstruments | SearchTrades | TryOrder
 )
-"""What the venue answers, and may be asked again."""
+"""What is asked as soon as it is wanted, several at once if need be; whole views take turns."""
 
-Effect: TypeAlias = Commit | SubmitOrder | Question | Tell | Announce
+Effect: TypeAlias = Commit | SubmitOrder | Question | Reconcile | Tell | Announce
 
 
 class EffectGroup:

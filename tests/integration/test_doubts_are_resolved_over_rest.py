@@ -211,7 +211,7 @@ async def test_an_order_that_was_executed_is_found_and_booked() -> None:
         await trader.until(lambda: trader.state() is OrderState.FILLED)
         await trader.until(lambda: trader.position() > 0)
         await trader.engine.compare()
-        assert trader.core.ledger_equal is True
+        assert trader.core.comparison.equal is True
         assert orders_at(server) == 1
 
 
@@ -222,7 +222,7 @@ async def test_an_order_that_never_arrived_is_proven_dead() -> None:
         await trader.until(lambda: trader.state() is OrderState.NOT_EXECUTED)
         assert orders_at(server) == 0
         await trader.engine.compare()
-        assert trader.core.ledger_equal is True
+        assert trader.core.comparison.equal is True
 
 
 async def test_a_socket_that_went_mute_holds_nothing_up() -> None:

@@ -127,6 +127,14 @@ class VenueSettings(Section):
     port: int = Field(0, ge=0, le=65535, description="Port it listens on; 0 takes a free one.")
     maker_fee: FeeRate = Field(Decimal("0.001"), description="Fee of an order that waited.")
     taker_fee: FeeRate = Field(Decimal("0.001"), description="Fee of an order that did not wait.")
+    bnb_for_fees: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        max_digits=18,
+        decimal_places=8,
+        description="BNB that the account begins with, and pays its fees from at a discount of a "
+        "quarter; with 0 they are paid in what is received.",
+    )
     ledger: AbsolutePath | None = Field(
         None, description="Its own books, kept over restarts. Default: venue.db in `state_dir`."
     )

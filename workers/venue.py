@@ -13,7 +13,8 @@ from genesis.config import Settings
 from genesis.config_simulation import VenueFaultSettings, VenueLimitSettings, VenueSettings
 from genesis.engine.boot import TradingKey
 from genesis.errors import ConfigError
-from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Amount, fixed_from_decimal
+from genesis.venue.commissions import FEE_ASSET
 from genesis.venue.config import SIM_ACCOUNT_ID, ModelOptions, VenueConfig
 from genesis.venue.connection import PingRules
 from genesis.venue.exchange import ExchangeRules
@@ -49,9 +50,10 @@ def venue_config(settings: Settings, trading_key: TradingKey) -> VenueConfig:
         rules=ExchangeRules(
             maker_fee=fixed_from_decimal(venue.maker_fee),
             taker_fee=fixed_from_decimal(venue.taker_fee),
+            fees_in_bnb=venue.bnb_for_fees > 0,
             limits=rate_limits(venue.limits),
         ),
-        deposits=((settings.quote_asset, fixed_from_decimal(settings.capital_quote)),),
+        deposits=_deposits(settings),
         latency=int(venue.latency_ms * NANOS_PER_MS),
         faults=fault_options(venue.faults),
         tls=_tls_files(venue),
@@ -65,6 +67,13 @@ def venue_config(settings: Settings, trading_key: TradingKey) -> VenueConfig:
         shutdown_lead=int(venue.shutdown_lead_s * NANOS_PER_SECOND),
         flat_control_errors=venue.flat_control_errors,
     )
+
+
+def _deposits(settings: Settings) -> tuple[tuple[str, Amount], ...]:
+    deposits = [(settings.quote_asset, fixed_from_decimal(settings.capital_quote))]
+    if settings.venue.bnb_for_fees:
+        deposits.append((FEE_ASSET, fixed_from_decimal(settings.venue.bnb_for_fees)))
+    return tuple(deposits)
 
 
 def _tls_files(settings: VenueSettings) -> TlsFiles | None:

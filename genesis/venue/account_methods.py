@@ -43,7 +43,7 @@ def _test(call: Call) -> Result:
     if not call.parameters.flag("computeCommissionRates"):
         return {}
     rules = call.exchange.rules
-    return order_commission_reply(rules.maker_fee, rules.taker_fee)
+    return order_commission_reply(rules.maker_fee, rules.taker_fee, fees_in_bnb=rules.fees_in_bnb)
 
 
 def _order_key(call: Call) -> OrderKey:
@@ -134,7 +134,9 @@ def _account(call: Call) -> Result:
 def _commission(call: Call) -> Result:
     rules = call.exchange.rules
     listing = call.exchange.listing(call.parameters.required_text("symbol"))
-    return commission_reply(listing.symbol, rules.maker_fee, rules.taker_fee)
+    return commission_reply(
+        listing.symbol, rules.maker_fee, rules.taker_fee, fees_in_bnb=rules.fees_in_bnb
+    )
 
 
 def _order_counts(call: Call) -> Result:

@@ -6,20 +6,19 @@ is the venue's no and changes nothing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
-from genesis.limits import VENUE_DEPTH_LEVELS_MAX
-from genesis.units import NANOS_PER_MS, SCALE, Amount, Nanos, Quantity, notional
+from genesis.units import NANOS_PER_MS, SCALE, Amount, Nanos, Price, Quantity, notional
 from genesis.venue import refusals
 from genesis.venue.account import Account, Balance
+from genesis.venue.commissions import FEE_ASSET, Commissions
 from genesis.venue.depth_feed import DepthSnapshot
 from genesis.venue.filters import FilterContext, check_filters
-from genesis.venue.ledger import BalanceRow, HistoryRange, Ledger, OrderKey, balance_row
+from genesis.venue.ledger import BalanceRow, HistoryRange, Ledger, OrderKey
 from genesis.venue.listing import HALTED_STATUSES, Listing, SymbolStatus, known_listing
 from genesis.venue.market import Market
 from genesis.venue.matching import (
@@ -31,30 +30,26 @@ from genesis.venue.matching import (
     affordable_quantity,
 )
 from genesis.venue.open_orders import OpenOrders
+from genesis.venue.operations import Operations
 from genesis.venue.order_entry import CancelRequest
 from genesis.venue.orders import ExpiryReason, NewOrder, VenueOrder, VenueTrade
 from genesis.venue.prospects import Reach, can_fill, crosses, market_cost, nearer
-from genesis.venue.reports import account_position, balance_update
 from genesis.venue.request_limits import OrderLimit, RateLimitCount, RateLimits
-from genesis.venue.settlement import Desk, Fees, Settlement, UserEvent
+from genesis.venue.settlement import Desk, Settlement, UserEvent
 
 _NANOS_PER_US: Final = 1_000
 
 
 class ExchangeRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every account; fees are rates scaled by 10**8."""
+    """What holds for every account; fees are rates scaled by 10**8.
+
+    With `fees_in_bnb` an account pays them in BNB, at a discount, for as long as it has some.
+    """
 
     maker_fee: Amount = SCALE // 1_000
     taker_fee: Amount = SCALE // 1_000
+    fees_in_bnb: bool = False
     limits: RateLimits = RateLimits()
-
-
-@dataclass(slots=True)
-class _HeldSnapshot:
-    """A book of an earlier moment, and how often it is still shown."""
-
-    snapshot: DepthSnapshot
-    times: int
 
 
 class Placement(NamedTuple):
@@ -79,7 +74,6 @@ class Exchange:
         self._accounts: dict[int, Account] = {}
         self._events: list[UserEvent] = []
         self._open = OpenOrders()
-        self._held_snapshots: dict[str, _HeldSnapshot] = {}
         self._order_ids = count(ledger.last_order_id() + 1)
         self._request_ids = count(now // _NANOS_PER_US)
         self._desk = Desk(
@@ -87,11 +81,16 @@ class Exchange:
             order_limits={},
             open_orders=self._open,
             ledger=ledger,
-            fees=Fees(rules.maker_fee, rules.taker_fee),
+            commissions=Commissions(
+                rules.maker_fee,
+                rules.taker_fee,
+                self._fee_asset_price if rules.fees_in_bnb else None,
+            ),
             execution_ids=count(now // _NANOS_PER_US),
             events=self._events,
             listings=dict(self.listings),
         )
+        self.operations = Operations(market, self._desk, self.listings)
         self._restore(now)
 
     # The market and the outcome of steps.
@@ -164,63 +163,7 @@ class Exchange:
 
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         """Return the public book of a listed symbol, or the one that is held for it."""
-        held = self._held_snapshots.get(symbol)
-        if held is None:
-            return self.market.depth(symbol, limit)
-        held.times -= 1
-        if held.times == 0:
-            del self._held_snapshots[symbol]
-        return held.snapshot.cut(limit)
-
-    # What the venue's operators do.
-
-    def relist(self, listing: Listing) -> None:
-        """Give a symbol other rules or another status; open orders stay as they are."""
-        self.listings[listing.symbol] = listing
-        self.market.halt(listing.symbol, is_halted=listing.status in HALTED_STATUSES)
-
-    def delist(self, symbol: str, now: Nanos) -> None:
-        """Take a symbol off the list; its open orders expire."""
-        if self.listings.pop(symbol, None) is None:
-            return
-        self.market.halt(symbol, is_halted=True)
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
-        for order in self._open.of_symbol(symbol):
-            self.market.book(symbol).remove(order)
-            settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
-        settlement.close()
-
-    def hold_snapshot(self, symbol: str, times: int) -> None:
-        """Show the book of this moment to the next `times` that ask for it."""
-        snapshot = self.market.depth(symbol, VENUE_DEPTH_LEVELS_MAX)
-        self._held_snapshots[symbol] = _HeldSnapshot(snapshot, times)
-
-    def transfer(self, asset: str, amount: Amount, now: Nanos) -> None:
-        """Move an amount into every account, or with a negative one as much as is free out."""
-        now_ms = now // NANOS_PER_MS
-        for account in self._accounts.values():
-            moved = max(amount, -account.free(asset))
-            account.transfer(asset, moved)
-            account.updated_ms = now_ms
-            row = balance_row(account.account_id, asset, account.balances[asset])
-            self._ledger.deposit(row, now_ms)
-            for event in (
-                balance_update(asset, moved, now_ms),
-                account_position(account, account.take_touched(), now_ms),
-            ):
-                self._events.append(UserEvent(account.account_id, event))
-
-    def fill(self, key: OrderKey, now: Nanos) -> None:
-        """Let the public take the whole rest of an open order at its own price."""
-        order = self._open.find(key)
-        if order is None:
-            return
-        execution = self.market.book(order.symbol).take(order)
-        self.market.number_trades(order.symbol, (execution,), now)
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
-        settlement.execute(order.symbol, execution)
-        settlement.close()
-        self.market.publish(order.symbol, now)
+        return self.operations.held_snapshot(symbol, limit) or self.market.depth(symbol, limit)
 
     # Placing.
 
@@ -439,6 +382,12 @@ class Exchange:
         by_id = msgspec.structs.replace(key, client_order_id="")
         by_client_id = msgspec.structs.replace(key, order_id=0)
         return any(self._ledger.find_order(part) is not None for part in (by_id, by_client_id))
+
+    def _fee_asset_price(self, quote_asset: str) -> Price:
+        symbol = FEE_ASSET + quote_asset
+        if symbol not in self.listings:
+            return 0
+        return self.market.book(symbol).best_price(Side.SELL) or 0
 
     def _account_of(self, account_id: int) -> Account:
         account = self._accounts.get(account_id)

@@ -182,16 +182,16 @@ class FaultStage:
 
     def delist(self, symbol: str) -> None:
         """Take a symbol off the list; its open orders expire."""
-        self._venue.exchange.delist(symbol, self._venue.now())
+        self._venue.exchange.operations.delist(symbol, self._venue.now())
 
     def hold_snapshot(self, symbol: str, times: int) -> None:
         """Answer the next requests for a book with the book of this moment."""
         if symbol in self._venue.exchange.listings:
-            self._venue.exchange.hold_snapshot(symbol, times)
+            self._venue.exchange.operations.hold_snapshot(symbol, times)
 
     def transfer(self, asset: str, amount: Amount) -> None:
         """Move an amount into every account, or out of it as far as it is free."""
-        self._venue.exchange.transfer(asset, amount, self._venue.now())
+        self._venue.exchange.operations.transfer(asset, amount, self._venue.now())
 
     def revoke_key(self, api_key: str) -> None:
         """Make a key unknown; "" is every key."""
@@ -220,4 +220,4 @@ class FaultStage:
     def _relist(self, symbol: str, **changes: object) -> None:
         listing = self._venue.exchange.listings.get(symbol)
         if listing is not None:  # it may have been delisted since the fault was given
-            self._venue.exchange.relist(msgspec.structs.replace(listing, **changes))
+            self._venue.exchange.operations.relist(msgspec.structs.replace(listing, **changes))

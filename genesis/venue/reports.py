@@ -12,6 +12,7 @@ import msgspec
 from genesis.domain.orders import OrderType, Side
 from genesis.units import SCALE, Amount, text_from_fixed
 from genesis.venue.account import Account
+from genesis.venue.commissions import DISCOUNTED, FEE_ASSET
 from genesis.venue.orders import ExpiryReason, ResponseType, VenueOrder, VenueTrade
 
 JsonObject: TypeAlias = dict[str, object]
@@ -20,12 +21,6 @@ NO_ORDER_LIST: Final = -1
 NO_TRADE: Final = -1
 _ZERO: Final = text_from_fixed(0)
 _ONE_BASIS_POINT: Final = SCALE // 10_000
-_NO_DISCOUNT: Final = {
-    "enabledForAccount": False,
-    "enabledForSymbol": False,
-    "discountAsset": "BNB",
-    "discount": _ZERO,
-}
 
 encode_json: Final = msgspec.json.Encoder().encode
 
@@ -159,7 +154,9 @@ def account_reply(
     }
 
 
-def commission_reply(symbol: str, maker_fee: int, taker_fee: int) -> JsonObject:
+def commission_reply(
+    symbol: str, maker_fee: int, taker_fee: int, *, fees_in_bnb: bool
+) -> JsonObject:
     """Return the result of account.commission; fees are rates scaled by 10**8."""
     either_side = {"buyer": _ZERO, "seller": _ZERO}
     none = {"maker": _ZERO, "taker": _ZERO, **either_side}
@@ -168,17 +165,26 @@ def commission_reply(symbol: str, maker_fee: int, taker_fee: int) -> JsonObject:
         "standardCommission": {**_rates(maker_fee, taker_fee), **either_side},
         "specialCommission": none,
         "taxCommission": none,
-        "discount": _NO_DISCOUNT,
+        "discount": _discount(is_enabled=fees_in_bnb),
     }
 
 
-def order_commission_reply(maker_fee: int, taker_fee: int) -> JsonObject:
+def order_commission_reply(maker_fee: int, taker_fee: int, *, fees_in_bnb: bool) -> JsonObject:
     """Return the result of order.test with the rates that the order would pay."""
     return {
         "standardCommissionForOrder": _rates(maker_fee, taker_fee),
         "specialCommissionForOrder": _rates(0, 0),
         "taxCommissionForOrder": _rates(0, 0),
-        "discount": _NO_DISCOUNT,
+        "discount": _discount(is_enabled=fees_in_bnb),
+    }
+
+
+def _discount(*, is_enabled: bool) -> JsonObject:
+    return {
+        "enabledForAccount": is_enabled,
+        "enabledForSymbol": is_enabled,
+        "discountAsset": FEE_ASSET,
+        "discount": text_from_fixed(DISCOUNTED if is_enabled else 0),
     }
 
 

@@ -105,7 +105,7 @@ class RequestWay(Generic[_Asked]):
         if fate.queue_delay and now - forwarded_at > fate.queue_delay_max:
             return
         if fate.is_filled_first:
-            venue.exchange.fill(_named_order(asked), now)
+            venue.exchange.operations.fill(_named_order(asked), now)
         send_reply = self._counterpart.execute(asked, fate.reply_form, now)
         if fate.hidden_for:
             venue.faults.order_placed(_client_order_id(asked.parameters), fate.hidden_for, now)

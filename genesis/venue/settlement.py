@@ -10,8 +10,9 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from genesis.domain.orders import OrderType, Side
-from genesis.units import SCALE, Amount, notional
+from genesis.units import Amount, notional
 from genesis.venue.account import Account
+from genesis.venue.commissions import Commissions
 from genesis.venue.ledger import Ledger, LedgerChanges, balance_row
 from genesis.venue.listing import Listing
 from genesis.venue.matching import Execution
@@ -34,13 +35,6 @@ class UserEvent(NamedTuple):
     payload: bytes
 
 
-class Fees(NamedTuple):
-    """Commission rates, scaled by 10**8, charged on what is received."""
-
-    maker: Amount
-    taker: Amount
-
-
 @dataclass(slots=True)
 class Desk:
     """What every settlement works on: the state of the exchange beside its books."""
@@ -49,7 +43,7 @@ class Desk:
     order_limits: dict[int, OrderLimit]
     open_orders: OpenOrders
     ledger: Ledger
-    fees: Fees
+    commissions: Commissions
     execution_ids: "count[int]"
     events: list[UserEvent]
     listings: dict[str, Listing]
@@ -132,6 +126,10 @@ class Settlement:
         listing = self._desk.listings[order.symbol]
         return listing.quote_asset if order.side is Side.BUY else listing.base_asset
 
+    def _received_asset(self, order: VenueOrder) -> str:
+        listing = self._desk.listings[order.symbol]
+        return listing.base_asset if order.side is Side.BUY else listing.quote_asset
+
     def _fill(self, order: VenueOrder, execution: Execution, *, is_maker: bool) -> None:
         trade = self._trade(order, execution, is_maker=is_maker)
         self._trades.append(trade)
@@ -150,13 +148,13 @@ class Settlement:
         self._report(order, _TRADE, is_working=not is_filled, fill=trade)
 
     def _trade(self, order: VenueOrder, execution: Execution, *, is_maker: bool) -> VenueTrade:
-        """Return an order's side of a trade; the commission is cut off at the eighth decimal."""
+        """Return an order's side of a trade."""
         assert execution.trade_id > 0, "the market numbers a trade before it is settled"
         listing = self._desk.listings[order.symbol]
         quote = notional(execution.price, execution.quantity)
-        is_buy = order.side is Side.BUY
-        rate = self._desk.fees.maker if is_maker else self._desk.fees.taker
-        received = execution.quantity if is_buy else quote
+        commission = self._desk.commissions.of(
+            self._account(order), listing, order.side, execution, is_maker=is_maker
+        )
         return VenueTrade(
             symbol=order.symbol,
             trade_id=execution.trade_id,
@@ -166,8 +164,8 @@ class Settlement:
             price=execution.price,
             quantity=execution.quantity,
             quote_quantity=quote,
-            commission=received * rate // SCALE,
-            commission_asset=listing.base_asset if is_buy else listing.quote_asset,
+            commission=commission.amount,
+            commission_asset=commission.asset,
             is_maker=is_maker,
             traded_ms=self._now_ms,
         )
@@ -181,7 +179,8 @@ class Settlement:
         asset = self._spent_asset(order)
         account.spend_locked(asset, spent)
         order.locked -= spent
-        account.credit(trade.commission_asset, received - trade.commission)
+        account.credit(self._received_asset(order), received)
+        account.transfer(trade.commission_asset, -trade.commission)
         if is_buy and order.order_type is not OrderType.MARKET:
             rest = order.quantity - order.executed_quantity - trade.quantity
             released = order.locked - notional(order.price, rest)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from genesis.venue.exchange import ExchangeRules
 from genesis.venue.request_faults import RequestLost
 from genesis.venue.venue_acts import (
     ClockStepped,
@@ -229,3 +230,16 @@ async def test_funds_come_and_go() -> None:
         assert moved["d"] == "-1.50000000"
         account = await client.result("account.status", timestamp=now_ms(), omitZeroBalances=True)
         assert each(account["balances"], "asset") == ["USDT"]
+
+
+async def test_bnb_for_fees_runs_out() -> None:
+    """A fee is charged in BNB while there is enough of it, then in what is received."""
+    config = model_config(rules=ExchangeRules(fees_in_bnb=True))
+    async with open_venue(config) as (server, address), api_client(address) as client:
+        faults = LocalFaults(server)
+        await faults.strike(FundsMoved(asset="BNB", amount="1"))
+        rich = await client.result("order.place", **order("rich"))
+        await faults.strike(FundsMoved(asset="BNB", amount="-1"))
+        poor = await client.result("order.place", **order("poor"))
+        assert set(each(rich["fills"], "commissionAsset")) == {"BNB"}
+        assert set(each(poor["fills"], "commissionAsset")) == {"BTC"}

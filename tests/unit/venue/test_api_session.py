@@ -166,3 +166,23 @@ def test_weight_is_limited(client: SessionClient) -> None:
         "serverTime": NOW_MS,
         "retryAfter": NOW_MS - NOW_MS % 60_000 + 60_000,
     }
+
+
+def test_a_dead_key_costs_the_session_its_logon() -> None:
+    """The next request is answered 401 under no id; its subscription ends, the other stays."""
+    client = SessionClient()
+    client.log_on()
+    client.ask("userDataStream.subscribe")
+    client.desk.revoke_key("sim-key")
+    client.told.clear()
+
+    answer = client.ask("order.status", symbol="BTCUSDT", orderId=1)
+    assert answer["id"] is None
+    assert refusal(answer)[:2] == (401, -2015)
+    assert client.told[1]["event"] == {"e": "eventStreamTerminated", "E": NOW_MS}
+    assert client.ask("session.status")["status"] == 200
+    assert refusal(client.ask("order.status", symbol="BTCUSDT", orderId=1))[1] != -2015
+
+    client.desk.restore_key("")
+    client.log_on()
+    assert client.ask("account.status")["status"] == 200

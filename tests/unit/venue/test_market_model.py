@@ -274,3 +274,31 @@ def test_every_instrument_stays_within_its_rules() -> None:
             assert all(price % listing.tick_size == 0 for price, _ in levels)
             assert all(quantity % listing.step_size == 0 for _, quantity in levels)
             assert all(quantity > 0 for _, quantity in levels)
+
+
+def test_nobody_acts_on_a_halted_symbol() -> None:
+    """Others go on, and it does too when it is resumed."""
+    model = market()
+    model.halt("BTCUSDT", is_halted=True)
+    run(model, 1)
+    heard = {message.stream.partition("@")[0] for message in run(model, 3)}
+    assert "btcusdt" not in heard
+    assert "ethusdt" in heard
+
+    model.halt("BTCUSDT", is_halted=False)
+    assert "btcusdt" in {message.stream.partition("@")[0] for message in run(model, 3)}
+
+
+@pytest.mark.parametrize("seconds", [-3_600, 3_600])
+def test_the_market_moves_with_the_clock(seconds: int) -> None:
+    """Set forward or back, it goes on at its pace, neither hurrying nor waiting."""
+    model, steady = market(), market()
+    run(model, 5)
+    run(steady, 5)
+    step = seconds * NANOS_PER_SECOND
+    before = model.next_at
+    model.shift(step)
+
+    assert before is not None
+    assert model.next_at == before + step
+    assert abs(len(run(model, 20)) / len(run(steady, 20)) - 1) < 0.2

@@ -322,3 +322,28 @@ def test_a_stalled_venue_goes_on_where_it_was() -> None:
 
     assert len(tickers) == 1
     assert top_of(tickers[0].payload).bid_price == fixed("100")
+
+
+def test_nobody_trades_a_halted_symbol() -> None:
+    """The tape moves on unseen; when trading is resumed, what it has come to is settled."""
+    market = replay()
+    play(market, 0.05)
+    market.book("BTCUSDT").rest(bid("100.9", "0.5"))
+    market.halt("BTCUSDT", is_halted=True)
+    assert fills(market, 0.6) == []
+    assert market.take_messages() == []
+
+    market.halt("BTCUSDT", is_halted=False)
+    assert [fill.quantity for fill in fills(market, 2)] == [fixed("0.5")]
+    assert market.take_messages() != []
+
+
+def test_the_tape_moves_with_the_clock() -> None:
+    """Set forward or back, each frame comes as long after the last as it was recorded."""
+    market = replay()
+    market.step(NOW)
+    first = market.next_at
+    market.shift(-5 * NANOS_PER_SECOND)
+
+    assert first is not None
+    assert market.next_at == first - 5 * NANOS_PER_SECOND

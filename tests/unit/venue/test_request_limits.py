@@ -2,10 +2,12 @@
 
 import pytest
 
+from genesis.errors import ConfigError
 from genesis.venue.refusals import Refused
 from genesis.venue.request_limits import (
     DAY_MS,
     MINUTE_MS,
+    ConnectionLimit,
     OrderLimit,
     RateLimit,
     RateLimits,
@@ -76,3 +78,37 @@ def test_fills_take_orders_off_the_count() -> None:
 
     assert [entry.count for entry in limit.entries(0)] == [1, 1]
     assert [entry.interval for entry in limit.entries(0)] == ["SECOND", "DAY"]
+
+
+@pytest.mark.parametrize(
+    ("window_ms", "interval", "text"),
+    [
+        (MINUTE_MS, ("MINUTE", 1), "1 MINUTE"),
+        (10_000, ("SECOND", 10), "10 SECOND"),
+        (7_200_000, ("HOUR", 2), "2 HOUR"),
+        (DAY_MS, ("DAY", 1), "1 DAY"),
+        (90_000, ("SECOND", 90), "90 SECOND"),
+    ],
+)
+def test_windows_are_told_in_whole_units(
+    window_ms: int, interval: tuple[str, int], text: str
+) -> None:
+    """The largest that fit: clients read limits and windows from exchangeInfo."""
+    limit = RateLimit(5, window_ms)
+
+    assert (limit.interval, limit.window_text) == (interval, text)
+
+
+def test_a_window_that_cannot_be_told_is_refused() -> None:
+    """Parts of a second have no unit."""
+    with pytest.raises(ConfigError, match="1500 ms: use whole seconds"):
+        RateLimits(weight=RateLimit(5, 1_500))
+
+
+def test_connections_are_counted_by_address() -> None:
+    """The attempt beyond the limit waits for the window's end, refused ones count too."""
+    limit = ConnectionLimit(RateLimits(connections=RateLimit(2, 10_000)))
+
+    assert [limit.count_attempt("a", 19_000) for _ in range(4)] == [0, 0, 20_000, 20_000]
+    assert limit.count_attempt("b", 19_000) == 0
+    assert limit.count_attempt("a", 20_000) == 0

@@ -138,3 +138,24 @@ def test_too_many_subscriptions() -> None:
         "id": 1,
     }
     assert connection.changes == []
+
+
+def test_errors_may_stand_flat() -> None:
+    """As the documents print them, where captures show an object of their own."""
+    connection = Connection()
+    nested = connection.send('{"method":"NOTHING","id":7}')
+    connection.session = StreamSession(
+        is_combined=False,
+        subscribed=lambda _: None,
+        unsubscribed=lambda _: None,
+        flat_errors=True,
+    )
+    flat = connection.send('{"method":"NOTHING","id":7}')
+
+    assert isinstance(nested, dict)
+    assert flat == {**nested["error"], "id": 7}
+    assert connection.send("{") == {
+        "code": 3,
+        "msg": "Invalid JSON: expected value at line 1 column 1",
+        "id": None,
+    }

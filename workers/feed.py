@@ -20,7 +20,6 @@ from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.rate_limits import FEED_SHARES
 from genesis.exchange.request_gate import RequestGate
-from genesis.exchange.stream_connection import AnyStreamConnection
 from genesis.exchange.stream_self_test import choose_connection_type
 from genesis.exchange.tls import tls_for
 from genesis.exchange.websocket_manager import WebSocketManager
@@ -53,6 +52,7 @@ _DROPS: Final = {
     DropReason.AHEAD: Counter.FRAMES_AHEAD,
     DropReason.PRICE_BAND: Counter.FRAMES_OUT_OF_BAND,
     DropReason.OVERSIZE: Counter.FRAMES_OVERSIZE,
+    DropReason.OVERLAPPED: Counter.FRAMES_OVERLAPPED,
 }
 assert _DROPS.keys() == set(DropReason), "every reason has a counter"
 
@@ -88,6 +88,8 @@ class DropReport:
             self._shown[counter] = value
 
     def _log_drops(self, reason: DropReason, now: Nanos) -> None:
+        if reason is DropReason.OVERLAPPED:
+            return
         count = self._counts.drops[reason] - self._logged[reason]
         due = self._logged_at.get(reason, now - DROPS_LOGGED_PERIOD) + DROPS_LOGGED_PERIOD
         if count and now >= due:
@@ -205,7 +207,7 @@ class _Feed:
         ]
 
     async def _keep_open(self, link: StreamLink) -> None:
-        manager = WebSocketManager[AnyStreamConnection](
+        manager = WebSocketManager(
             connect=link.connect,
             serve=link.serve,
             clock=self._context.clock,
@@ -229,7 +231,7 @@ class _Feed:
     async def _become_ready(self) -> None:
         """Say so once every stream has been asked for; the parent does not wait for ever."""
         for link in self._links:
-            await link.is_open.wait()
+            await link.was_opened.wait()
         self._context.ready({"connections": len(self._links), "streams": self._stream_count})
         # Records die by their reference count; looking for cycles among them costs 2 % of the loop.
         gc.disable()

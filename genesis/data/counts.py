@@ -20,6 +20,7 @@ class DropReason(enum.IntEnum):
     AHEAD = 9  # made, it says, after it came in
     PRICE_BAND = 10
     OVERSIZE = 11
+    OVERLAPPED = 12  # the predecessor of its connection had brought it already: no fault
 
     @property
     def label(self) -> str:
@@ -44,8 +45,8 @@ class FeedCounts(msgspec.Struct):
 
     @property
     def dropped(self) -> int:
-        """How many frames were dropped, for whatever reason."""
-        return sum(self.drops)
+        """How many frames were dropped for a fault of theirs."""
+        return sum(self.drops) - self.drops[DropReason.OVERLAPPED]
 
     def by_reason(self) -> dict[str, int]:
         """Return the reasons that occurred, by label."""

@@ -34,6 +34,7 @@ class DepthStream:
         "_changed",
         "_counts",
         "_instrument_id",
+        "_overlap_until",
         "_quotes",
         "_spare_digits",
         "_sync",
@@ -58,6 +59,7 @@ class DepthStream:
         self._spare_digits = spare_digits(instrument)
         self._sync = BookSync()
         self._changed = changed
+        self._overlap_until: Nanos = 0
 
     @property
     def instrument_id(self) -> int:
@@ -94,7 +96,8 @@ class DepthStream:
         delta = BookDelta(depth.first_id, depth.last_id, depth.bids, depth.asks, event_at)
         outcome = self._sync.receive_delta(delta)
         if outcome is BookOutcome.IGNORED:
-            return DropReason.DUPLICATE
+            is_overlap = received_at <= self._overlap_until
+            return DropReason.OVERLAPPED if is_overlap else DropReason.DUPLICATE
         self.received_at = received_at
         self._changed[self] = None
         if outcome is BookOutcome.GAP:
@@ -124,6 +127,10 @@ class DepthStream:
         self._changed[self] = None
         self._sync.restart()
         self.received_at = 0
+
+    def expect_overlap(self, until: Nanos) -> None:
+        """Take what comes again up to `until` for an overlap."""
+        self._overlap_until = until
 
     def depth(self) -> Depth:
         """Return the best levels; there are none while there is no complete book."""

@@ -52,3 +52,7 @@ class MarketStream(Protocol[P_contra]):
     def interrupt(self) -> None:
         """Note that frames may be missing from here on, and that numbers may start anew."""
         ...
+
+    def expect_overlap(self, until: Nanos) -> None:
+        """Note that what came already may come again, up to a time, by another connection."""
+        ...

@@ -152,12 +152,12 @@ class ControlPayload(msgspec.Struct, gc=False):
     event: str | None = msgspec.field(name="e", default=None)
 
 
-class SubscribeRequest(msgspec.Struct, frozen=True):
-    """A request for streams, as it is sent."""
+class StreamRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A control message of a connection, as it is sent."""
 
     method: str
-    params: list[str]
     id: int
+    params: tuple[str, ...] = ()
 
 
 decode_snapshot: Final = msgspec.json.Decoder(SnapshotPayload).decode
@@ -259,6 +259,15 @@ def decode_depth(raw: msgspec.Raw, spare: bytes) -> DepthPayload:
     text = _decode_depth_text(payload)
     bids, asks = levels_from_text(text.bids), levels_from_text(text.asks)
     return DepthPayload(text.event_ms, text.first_id, text.last_id, bids, asks)
+
+
+def is_control(frame: bytes) -> bool:
+    """Tell whether a frame is about its connection rather than about the market."""
+    try:
+        reply = decode_control(frame)
+    except (ValueError, RecursionError):
+        return False
+    return (reply.id, reply.error, reply.code, reply.event) != (None, None, None, None)
 
 
 def define_frame(name: str, kind: StreamKind) -> type[StreamFrame]:

@@ -27,7 +27,7 @@ from genesis.data.validation import EventAge
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Depth, MarketGap
 from genesis.domain.order_book import OrderBook
-from genesis.limits import STREAM_SILENCE_MAX
+from genesis.limits import OVERLAP_EXPECTED, STREAM_SILENCE_MAX
 from genesis.units import Nanos
 
 _Receive: TypeAlias = Callable[[Payload, Nanos, list[FeedEvent]], DropReason | None]
@@ -39,7 +39,8 @@ class MarketDataFeed:
     The shell gives every frame to `receive_frames`, publishes the events it returns, and every few
     milliseconds puts `take_depths` into the depth table. It asks the venue for the snapshots that
     `next_snapshot_at` and `take_snapshot_wanted` name, and hands the replies to
-    `receive_snapshot`. When a connection is lost, it says so by `interrupt`.
+    `receive_snapshot`. When a connection is lost, it says so by `interrupt`; when another one goes
+    on in its place, by `succeed`.
 
     A frame that fails a check is counted in `counts` under its reason and never passed on; nothing
     that a venue sends raises.
@@ -176,6 +177,26 @@ class MarketDataFeed:
             self._streams[name].interrupt()
             instrument_ids[self._instrument_ids[name]] = None
         return [MarketGap(instrument_id, 0, 0, now) for instrument_id in instrument_ids]
+
+    def succeed(self, stream_names: Iterable[str], now: Nanos, *, has_gap: bool) -> list[FeedEvent]:
+        """Note that another connection goes on with these streams; return the gaps to publish.
+
+        Numbers go on as well: what comes again is no fault, where they jump something was missed,
+        and a book that they join on to is kept. `has_gap` says that the old connection ended before
+        the new one was heard of, so that quotes, which have no such numbers, may be missing.
+        """
+        instrument_ids: dict[int, None] = {}
+        for name in stream_names:
+            self._streams[name].expect_overlap(now + OVERLAP_EXPECTED)
+            instrument_ids[self._instrument_ids[name]] = None
+        if not has_gap:
+            return []
+        self.counts.interruptions += 1
+        return [MarketGap(instrument_id, 0, 0, now) for instrument_id in instrument_ids]
+
+    def heard_at(self, stream_name: str) -> Nanos:
+        """Return when the last good frame of a stream came, 0 before the first."""
+        return self._streams[stream_name].received_at
 
     def receive_venue_time(self, offset: Nanos) -> None:
         """Take a measurement of our clock less the venue's; see `EventAge.receive_offset`."""

@@ -32,6 +32,7 @@ class QuoteStream:
         "_doubt",
         "_instrument_id",
         "_last_id",
+        "_overlap_until",
         "_payload",
         "name",
         "quote",
@@ -48,14 +49,17 @@ class QuoteStream:
         self._band = PriceBand()
         self._doubt = SequenceDoubt()
         self._last_id = 0
+        self._overlap_until: Nanos = 0
 
     def receive(
         self, payload: BookTickerPayload, received_at: Nanos, events: list[FeedEvent]
     ) -> DropReason | None:
         """Judge one payload; see `MarketStream`."""
         update_id = payload.update_id
-        if update_id <= self._last_id and self._is_refused(update_id):
-            return DropReason.DUPLICATE if update_id == self._last_id else DropReason.OUT_OF_ORDER
+        if update_id <= self._last_id:
+            reason = self._judge_repeated(update_id, received_at)
+            if reason is not None:
+                return reason
         # Nine frames in ten change one quantity; equal texts need no conversion and no check.
         last, quote = self._payload, self.quote
         bid_price, ask_price = quote.bid_price, quote.ask_price
@@ -91,6 +95,10 @@ class QuoteStream:
         """Let the next frame begin a new count."""
         self._last_id = 0
 
+    def expect_overlap(self, until: Nanos) -> None:
+        """Take what comes again up to `until` for an overlap."""
+        self._overlap_until = until
+
     def _judge_prices(self, bid_price: Price, ask_price: Price) -> DropReason | None:
         if not bid_price:
             return DropReason.NEGATIVE
@@ -102,11 +110,15 @@ class QuoteStream:
             return DropReason.PRICE_BAND
         return None
 
-    def _is_refused(self, update_id: int) -> bool:
-        if update_id == self._last_id or self._doubt.refuses(self._last_id):
-            return True
+    def _judge_repeated(self, update_id: int, received_at: Nanos) -> DropReason | None:
+        if received_at <= self._overlap_until:
+            return DropReason.OVERLAPPED
+        if update_id == self._last_id:
+            return DropReason.DUPLICATE
+        if self._doubt.refuses(self._last_id):
+            return DropReason.OUT_OF_ORDER
         self._counts.sequences_restarted += 1
-        return False
+        return None
 
 
 class TradeStream:
@@ -119,6 +131,7 @@ class TradeStream:
         "_doubt",
         "_instrument_id",
         "_next_id",
+        "_overlap_until",
         "_price",
         "_price_text",
         "name",
@@ -134,6 +147,7 @@ class TradeStream:
         self._band = PriceBand()
         self._doubt = SequenceDoubt()
         self._next_id = 0  # before the first trade
+        self._overlap_until: Nanos = 0
         self._price_text = ""
         self._price: Price = 0
 
@@ -154,9 +168,10 @@ class TradeStream:
         trade_id = payload.trade_id
         missed = 0
         if trade_id != self._next_id:
-            if trade_id < self._next_id and self._is_refused(trade_id):
-                is_last = trade_id == self._next_id - 1
-                return DropReason.DUPLICATE if is_last else DropReason.OUT_OF_ORDER
+            if trade_id < self._next_id:
+                reason = self._judge_repeated(trade_id, received_at)
+                if reason is not None:
+                    return reason
             missed = max(0, trade_id - self._next_id) if self._next_id else 0
         band = self._band
         if not band.low <= price <= band.high and not band.admits(price, self._next_id):
@@ -183,11 +198,19 @@ class TradeStream:
     def interrupt(self) -> None:
         """Do nothing: trade numbers outlive a connection, and tell exactly what was missed."""
 
-    def _is_refused(self, trade_id: int) -> bool:
-        if trade_id == self._next_id - 1 or self._doubt.refuses(self._next_id):
-            return True
+    def expect_overlap(self, until: Nanos) -> None:
+        """Take what comes again up to `until` for an overlap."""
+        self._overlap_until = until
+
+    def _judge_repeated(self, trade_id: int, received_at: Nanos) -> DropReason | None:
+        if received_at <= self._overlap_until:
+            return DropReason.OVERLAPPED
+        if trade_id == self._next_id - 1:
+            return DropReason.DUPLICATE
+        if self._doubt.refuses(self._next_id):
+            return DropReason.OUT_OF_ORDER
         self._counts.sequences_restarted += 1
-        return False
+        return None
 
 
 class BarStream:
@@ -199,6 +222,7 @@ class BarStream:
         "_instrument_id",
         "_interval_ms",
         "_last_open_ms",
+        "_overlap_until",
         "name",
         "received_at",
     )
@@ -217,6 +241,7 @@ class BarStream:
         self._age = age
         self._counts = counts
         self._last_open_ms: int | None = None
+        self._overlap_until: Nanos = 0
 
     def receive(
         self, payload: KlineEventPayload, received_at: Nanos, events: list[FeedEvent]
@@ -240,8 +265,7 @@ class BarStream:
         if last_open_ms is None:
             last_open_ms = kline.open_ms - self._interval_ms
         if kline.open_ms <= last_open_ms:
-            is_same = kline.open_ms == last_open_ms
-            return DropReason.DUPLICATE if is_same else DropReason.OUT_OF_ORDER
+            return self._judge_repeated(kline.open_ms, received_at)
         missed = (kline.open_ms - last_open_ms) // self._interval_ms - 1
         if missed:
             self._counts.bars_missed += missed
@@ -253,6 +277,16 @@ class BarStream:
 
     def interrupt(self) -> None:
         """Do nothing: a bar's opening time tells exactly what was missed."""
+
+    def expect_overlap(self, until: Nanos) -> None:
+        """Take what comes again up to `until` for an overlap."""
+        self._overlap_until = until
+
+    def _judge_repeated(self, open_ms: int, received_at: Nanos) -> DropReason:
+        if received_at <= self._overlap_until:
+            return DropReason.OVERLAPPED
+        is_last = open_ms == self._last_open_ms
+        return DropReason.DUPLICATE if is_last else DropReason.OUT_OF_ORDER
 
     def _bar(self, kline: KlinePayload, event_at: Nanos, received_at: Nanos) -> Bar:
         return Bar(

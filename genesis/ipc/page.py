@@ -109,6 +109,7 @@ class Counter(enum.IntEnum):
     BARS_MISSED = 86
     BOOK_MISMATCHES = 87
     SNAPSHOTS_UNFIT = 88
+    FRAMES_OVERLAPPED = 89
 
 
 class Gauge(enum.IntEnum):

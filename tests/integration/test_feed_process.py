@@ -1,69 +1,22 @@
 """The feed as a process, before a venue that sends rubbish, loses updates and drops connections."""
 
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from genesis.data.frames import StreamKind
 from genesis.domain.market import Bar, MarketGap, Quote, TradeTick
 from genesis.engine.control import Ready, Stopped
 from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.histogram import Stage
 from genesis.units import NANOS_PER_MS, SCALE
-from tests.support.exchange_builders import Json
 from tests.support.feed_run import FeedRun
+from tests.support.feed_scene import STREAMS, market, now_ms, snapshot
 from tests.support.market_frames import depth, kline, ticker, trade
 from tests.support.scripted_rest import ScriptedRest, answers
 from tests.support.scripted_venue import Request, ScriptedVenue, replies, stays_silent
-from tests.support.stream_venue import StreamPeer, StreamVenue
-
-STREAMS: Final = len(StreamKind)
-
-
-def snapshot(last_update_id: int) -> Json:
-    """Return a reply to a request for depth."""
-    return {
-        "lastUpdateId": last_update_id,
-        "bids": [["99.00000000", "1.00000000"]],
-        "asks": [["102.00000000", "1.00000000"]],
-    }
-
-
-class Market:
-    """A feed, the two servers it talks to, and the connection it has open."""
-
-    def __init__(self, feed: FeedRun, streams: StreamVenue, requests: ScriptedVenue) -> None:
-        self.feed = feed
-        self.streams = streams
-        self.requests = requests
-
-    async def connection(self, number: int = 0, symbols: int = 1) -> StreamPeer:
-        """Wait until the feed has asked connection `number` for every stream."""
-        return await self.streams.peer(number, STREAMS * symbols)
-
-
-@asynccontextmanager
-async def market(tmp_path: Path, *symbols: str) -> AsyncIterator[Market]:
-    """Start a feed of these instruments before two servers, and end all of it."""
-    async with StreamVenue() as streams, ScriptedVenue() as requests:
-        requests.on("depth", replies(snapshot(10)))
-        endpoints = Endpoints(
-            streams_url=streams.url, ws_api_url=requests.url, rest_url=requests.rest_url
-        )
-        run = FeedRun(tmp_path, endpoints, *(symbols or ("BTCUSDT",)))
-        async with run as feed:
-            yield Market(feed, streams, requests)
-
-
-def now_ms() -> int:
-    """Return the time that the venue's events bear."""
-    return time.time_ns() // NANOS_PER_MS
+from tests.support.stream_venue import StreamVenue
 
 
 async def test_market_reaches_ring_and_tables(tmp_path: Path) -> None:
@@ -281,6 +234,7 @@ async def test_refused_subscription_is_logged(tmp_path: Path) -> None:
     async with market(tmp_path) as scene:
         peer = await scene.connection()
         peer.send(b'{"error":{"code":2,"msg":"invalid stream"},"id":1}', ticker(1))
+        await scene.feed.until(lambda: bool(scene.feed.log("subscription_refused")))
         await scene.feed.take(Quote)
 
         (line,) = scene.feed.log("subscription_refused")

@@ -11,7 +11,7 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from genesis.clock import EngineClock
-from genesis.config import LinkSettings, Settings, StrategySettings
+from genesis.config import ConnectionSettings, LinkSettings, Settings, StrategySettings
 from genesis.domain.market import MarketEvent
 from genesis.engine.boot import BootSpec
 from genesis.engine.control import Ready, Stop, ToParent
@@ -37,7 +37,13 @@ E = TypeVar("E", bound=MarketEvent)
 class FeedRun:
     """The links of one feed, and its lives."""
 
-    def __init__(self, tmp_path: Path, endpoints: Endpoints, *symbols: str) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        endpoints: Endpoints,
+        *symbols: str,
+        rotate_after_s: int | None = None,
+    ) -> None:
         self.clock = EngineClock.start()
         self.log_path = tmp_path / "genesis.jsonl"
         self.said: list[ToParent] = []
@@ -47,6 +53,11 @@ class FeedRun:
         self._settings = Settings(
             state_dir=tmp_path,
             strategies=StrategySettings(workers=1),
+            connections=(
+                ConnectionSettings()
+                if rotate_after_s is None
+                else ConnectionSettings(rotate_after_s=rotate_after_s)
+            ),
             links=LinkSettings(market_slots=2**12, report_slots=2**8, signal_slots=2**8),
         )
         self._epoch = 0

@@ -11,6 +11,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from tests.support.exchange_builders import Json
+
 DEADLINE_S: Final = 20.0
 _READ_BYTES: Final = 1 << 16
 
@@ -30,6 +32,8 @@ class StreamPeer:
         changed: asyncio.Condition,
     ) -> None:
         self.received: list[Frame] = []
+        self.requests: list[dict[str, Json]] = []
+        self.answers = True
         self.streams: list[str] = []
         self.is_open = False
         self.closed = asyncio.Event()
@@ -96,10 +100,20 @@ class StreamPeer:
         elif isinstance(event, Frame):
             self.received.append(event)
             if event.opcode is Opcode.TEXT:
-                request = msgspec.json.decode(bytes(event.data))
-                self.streams += request["params"]
-                reply = msgspec.json.encode({"result": None, "id": request["id"]})
-                self.write(text_frame(reply))
+                self._answer(msgspec.json.decode(bytes(event.data)))
+
+    def _answer(self, request: dict[str, Json]) -> None:
+        """Acknowledge a request as the venue does, if this peer answers at all."""
+        self.requests.append(request)
+        result: Json = None
+        if request["method"] == "SUBSCRIBE":
+            names = request["params"]
+            assert isinstance(names, list)
+            self.streams += [name for name in names if isinstance(name, str)]
+        else:
+            result = list(self.streams)
+        if self.answers:
+            self.send(msgspec.json.encode({"result": result, "id": request["id"]}))
 
 
 class StreamVenue:

@@ -36,7 +36,6 @@ PING_PERIOD_S: Final = 0.001  # long enough for every reader to be asleep again
 BUILDS: Final = 100_000
 MANY_READERS: Final = 4
 SPINS: Final = 1_000_000  # more than a run has time for: these readers never sleep
-LOOKS: Final = 32  # a reader with a core of its own looks this often, some 2 us, before it sleeps
 
 _FORK: Final = multiprocessing.get_context("fork")
 _STAMP: Final = struct.Struct("<q")
@@ -119,10 +118,10 @@ def ring_readers(spec: RingSpec, *, spins: int) -> Iterator[tuple[RingPublisher,
     close_ring(handle)
 
 
-def ring_rate(*, burst: bool = False, checksum: bool = False, spins: int = LOOKS) -> float:
+def ring_rate(*, burst: bool = False, checksum: bool = False) -> float:
     """Return records/s from the first publish to the last read, none of them lost."""
     spec = RingSpec("bench", RING_SLOTS, SLOT_BYTES, "refuse", 1, checksum)
-    with ring_readers(spec, spins=spins) as (publisher, (done,)):
+    with ring_readers(spec, spins=0) as (publisher, (done,)):
         start = time.monotonic_ns()
         publish_all(publisher, burst=burst)
         end, missed = done.recv()
@@ -268,7 +267,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             "ring, one by one": ring_rate,
             "ring, bursts": lambda: ring_rate(burst=True),
             "ring, one by one, checksum": lambda: ring_rate(checksum=True),
-            "ring, one by one, reader parks": lambda: ring_rate(spins=0),
             "multiprocessing.Pipe": pipe_rate,
             "multiprocessing.Queue": queue_rate,
         },

@@ -233,6 +233,7 @@ CANARY_TEST_RETRY: Final[Nanos] = 5 * NANOS_PER_SECOND
 CANARY_STEP_MAX: Final[Nanos] = 60 * NANOS_PER_SECOND  # one comparison confirms no more time
 RECONCILE_ORDER_AGE: Final[Nanos] = 2 * NANOS_PER_SECOND
 MARK_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS  # positions at the market, timers that are due
+TROUBLE_TOLD_AFTER: Final[Nanos] = 2 * NANOS_PER_SECOND  # what passes sooner is in the log alone
 SUMMARY_PERIOD: Final[Nanos] = NANOS_PER_SECOND
 GATEWAY_READY: Final[Nanos] = 15 * NANOS_PER_SECOND
 EXECUTOR_DRAIN: Final[Nanos] = 4 * NANOS_PER_SECOND

@@ -250,6 +250,7 @@ class _Executor:
         """Tell the parent how the account stands, and the strategies what they hold."""
         self._engine.tell_positions()
         self._summarize()
+        self._context.tell_trouble(self._venue.trouble)
         if self._writer.entries_behind_snapshot >= SNAPSHOT_ENTRIES:
             await self._engine.save_snapshot()
         if self._writer.entries_behind_checkpoint >= CHECKPOINT_ENTRIES:

@@ -63,6 +63,12 @@ class VenueWays:
         finally:
             await self._rest.close()
 
+    @property
+    def trouble(self) -> str:
+        """Why orders cannot be sent now; "" while they can."""
+        why = self.socket.trouble
+        return f"WebSocket API: {why}" if why else ""
+
     def _make_socket(
         self, endpoints: Endpoints, on_event: Callable[[UserEvent], None]
     ) -> WsGateway:

@@ -19,6 +19,7 @@ from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.rate_limits import FEED_SHARES
+from genesis.exchange.request_connection import RequestConnection
 from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.stream_self_test import choose_connection_type
 from genesis.exchange.tls import tls_for
@@ -35,6 +36,7 @@ from genesis.limits import (
 )
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from workers.feed_publisher import MarketPublisher
+from workers.feed_session import StreamSession
 from workers.feed_snapshots import VenueQuestions
 from workers.feed_streams import FrameIntake, StreamLink, deal_streams
 from workers.process import ChildContext, run_child
@@ -152,6 +154,9 @@ class _Feed:
             on_books_changed=self._intake.put_depths,
         )
         self._links = self._make_links(spec.endpoints)
+        self._managers: dict[
+            str, WebSocketManager[StreamSession] | WebSocketManager[RequestConnection]
+        ] = {}
         self._policy = ConnectionPolicy(
             rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
         )
@@ -163,7 +168,10 @@ class _Feed:
                 group.create_task(self._keep_asking()),
                 group.create_task(self._questions.run()),
             ]
-            keepers += [group.create_task(self._keep_open(link)) for link in self._links]
+            keepers += [
+                group.create_task(self._keep_open(number, link))
+                for number, link in enumerate(self._links)
+            ]
             keepers.append(group.create_task(self._keep_counting()))
             keepers.append(group.create_task(self._become_ready()))
             await self._context.stopping.wait()
@@ -206,7 +214,7 @@ class _Feed:
             for number, stream_names in enumerate(hands)
         ]
 
-    async def _keep_open(self, link: StreamLink) -> None:
+    async def _keep_open(self, number: int, link: StreamLink) -> None:
         manager = WebSocketManager(
             connect=link.connect,
             serve=link.serve,
@@ -215,6 +223,7 @@ class _Feed:
             budget=self._budget,
             policy=self._policy,
         )
+        self._managers[f"streams {number}"] = manager
         await manager.run()
 
     async def _keep_asking(self) -> None:
@@ -226,7 +235,13 @@ class _Feed:
             budget=self._budget,
             policy=self._policy,
         )
+        self._managers["WebSocket API"] = manager
         await manager.run()
+
+    def _trouble(self) -> str:
+        """Return the first connection that is wanting, and why; "" if all are there."""
+        troubles = ((name, manager.trouble) for name, manager in self._managers.items())
+        return next((f"{name}: {why}" for name, why in troubles if why), "")
 
     async def _become_ready(self) -> None:
         """Say so once every stream has been asked for; the parent does not wait for ever."""
@@ -242,6 +257,7 @@ class _Feed:
         while True:
             await asyncio.sleep(FEED_COUNT_PERIOD / NANOS_PER_SECOND)
             self._count()
+            self._context.tell_trouble(self._trouble())
             now = self._context.clock.now()
             if now >= silence_due:
                 silence_due = now + STREAM_SILENCE_MAX

@@ -27,9 +27,10 @@ from genesis.clock import EngineClock
 from genesis.config import Settings
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.engine.boot import BOOT_ARGUMENT, BootSpec, read_boot_spec
-from genesis.engine.control import Ready, Stopped, decode_to_child, failed
+from genesis.engine.control import Ready, Stopped, Trouble, decode_to_child, failed
 from genesis.engine.control_channel import ChildControl, ControlChannel
 from genesis.engine.roles import Role
+from genesis.engine.trouble import TroubleWatch
 from genesis.errors import EXIT_INTERNAL, EXIT_OK, EXIT_RESOURCE, EXIT_STORAGE, GenesisError
 from genesis.ipc.board import BoardPageWriter, ProcessState, StatusBoard
 from genesis.logs import child_logger
@@ -68,11 +69,21 @@ class ChildContext:
     control: ChildControl
     catalogue: InstrumentCatalogue
     summary: dict[str, str | int] = field(default_factory=dict)
+    _trouble: TroubleWatch = field(default_factory=TroubleWatch)
 
     @property
     def stopping(self) -> asyncio.Event:
         """The event that ends this child: its parent said so, or is gone."""
         return self.control.stopping
+
+    def tell_trouble(self, reason: str) -> None:
+        """Have the parent show what this child cannot do now, "" for nothing; to be called often.
+
+        It is told once it has stood for a while.
+        """
+        news = self._trouble.heed(reason[: limits.FAILURE_MESSAGE_CHARS_MAX], self.clock.now())
+        if news is not None:
+            self.control.send(Trouble(news))
 
     def ready(self, detail: dict[str, str | int] | None = None) -> None:
         """Tell the parent that this child works; call it once, when it does.

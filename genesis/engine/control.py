@@ -63,6 +63,15 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
+class Trouble(msgspec.Struct, frozen=True, tag=True):
+    """What a child that works cannot do now, as reach the venue, and why; "" when that is over.
+
+    It stands until the next such message, or the child's end.
+    """
+
+    reason: str
+
+
 class PositionSummary(msgspec.Struct, frozen=True, array_like=True):
     """What one strategy holds of one instrument. Amounts are decimal text in the quote asset."""
 
@@ -111,7 +120,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy
-ToParent: TypeAlias = Ready | Drained | Stopped | Failed | AccountSummary
+ToParent: TypeAlias = Ready | Drained | Stopped | Failed | Trouble | AccountSummary
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_CHILD: Final[msgspec.json.Decoder[ToChild]] = msgspec.json.Decoder(ToChild)

@@ -23,6 +23,7 @@ from genesis.engine.control import (
     Stopped,
     ToChild,
     ToParent,
+    Trouble,
 )
 from genesis.engine.health_monitor import (
     Death,
@@ -80,6 +81,7 @@ class Post:
     summary: Mapping[str, str | int] = field(default_factory=dict)
     failure: Failed | None = None
     problem: str = ""
+    trouble: str = ""
 
 
 class Supervisor:
@@ -175,7 +177,12 @@ class Supervisor:
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong now, child by child."""
-        return tuple(f"{name}: {post.problem}" for name, post in self.posts.items() if post.problem)
+        return tuple(
+            f"{name}: {what}"
+            for name, post in self.posts.items()
+            for what in (post.problem, post.trouble)
+            if what
+        )
 
     def _spawn(self, post: Post) -> None:
         spec = self._make_spec(post.seat)
@@ -204,6 +211,8 @@ class Supervisor:
                 post.summary = summary
             case Failed():
                 post.failure = message
+            case Trouble(reason):
+                post.trouble = reason
             case AccountSummary():
                 self.account = message
                 return  # it comes every second and changes nothing here
@@ -220,6 +229,7 @@ class Supervisor:
             self._on_message(child, message)
         post.child = None
         post.is_ready = False
+        post.trouble = ""  # it was its own; why it ended is a problem
         reason = post.failure.message if post.failure is not None else ""
         page = post.reader.read()
         number = _strategy_of(page) if page is not None and page.epoch == child.epoch else None

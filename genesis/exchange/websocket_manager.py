@@ -110,6 +110,13 @@ class WebSocketManager(Generic[_Connection]):
         self._fault: BaseException | None = None
         self._news = asyncio.Event()
         self.connections = 0
+        self._in_use: int | None = None
+        self._why = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection that does its duty; "" while there is one, or a first try."""
+        return "" if self._in_use in self._tenures else self._why
 
     async def run(self) -> None:
         """Connect, serve, replace and come back, until cancelled."""
@@ -190,11 +197,13 @@ class WebSocketManager(Generic[_Connection]):
         if delay is None:
             self._log.info("connection_succeeded", number=number, why=why)
         else:
+            self._why = why
             retry_in_ms = max(delay, self._budget.next_at - now) // NANOS_PER_MS
             self._log.warning("connection_ended", number=number, why=why, retry_in_ms=retry_in_ms)
         self._news.set()
 
     def _take_readiness(self, number: int) -> None:
+        self._in_use = number
         predecessor = self._life.became_ready(number, self._clock.now())
         if predecessor is not None:
             self._tenures[predecessor].retired.set()

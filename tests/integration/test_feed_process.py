@@ -1,12 +1,13 @@
 """The feed as a process, before a venue that sends rubbish, loses updates and drops connections."""
 
+import socket
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
 from genesis.domain.market import Bar, MarketGap, Quote, TradeTick
-from genesis.engine.control import Ready, Stopped
+from genesis.engine.control import Ready, Stopped, Trouble
 from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.histogram import Stage
@@ -204,6 +205,22 @@ async def test_books_are_synced_over_rest_meanwhile(tmp_path: Path, *, is_mute: 
             await feed.until_counted(Counter.BOOK_RESYNCS, 2)
         (asked,) = await rest.received("/depth")
     assert asked.params == {"symbol": "BTCUSDT", "limit": "1000"}
+
+
+async def test_venue_that_stays_away_is_told_to_the_parent(tmp_path: Path) -> None:
+    """A feed that cannot connect is well, and says what is wrong until it can."""
+
+    def trouble() -> str | None:
+        told = [one.reason for one in feed.said if isinstance(one, Trouble)]
+        return told[-1] if told else None
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # nobody listens
+        away = f"ws://127.0.0.1:{held.getsockname()[1]}/"
+        endpoints = Endpoints(streams_url=away, ws_api_url=away, rest_url="http://127.0.0.1:9/")
+        async with FeedRun(tmp_path, endpoints, "BTCUSDT") as feed:
+            await feed.until(lambda: bool(trouble()))
+            assert "not connected: connection refused" in str(trouble())
 
 
 async def test_announced_shutdown_is_not_waited_for(tmp_path: Path) -> None:

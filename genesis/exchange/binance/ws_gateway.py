@@ -108,6 +108,11 @@ class WsGateway(BinancePath):
         await self._sessions.wait_ready(timeout)
 
     @property
+    def trouble(self) -> str:
+        """Why there is no session with the venue; "" while there is one."""
+        return self._sessions.trouble
+
+    @property
     def is_ready(self) -> bool:
         """Tell whether requests can be sent and user events flow."""
         return self._sessions.is_ready

@@ -107,6 +107,11 @@ class WsSessions:
             raise self._failure from None
 
     @property
+    def trouble(self) -> str:
+        """Why there is no session; "" while there is one."""
+        return self._manager.trouble
+
+    @property
     def is_ready(self) -> bool:
         """Tell whether requests can be sent and user events flow."""
         return self._ready.is_set()

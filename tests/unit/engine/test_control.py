@@ -18,6 +18,7 @@ from genesis.engine.control import (
     Stopped,
     ToChild,
     ToParent,
+    Trouble,
     decode_to_child,
     decode_to_parent,
     encode,
@@ -52,7 +53,14 @@ def test_what_a_child_is_told_survives_the_way(message: ToChild) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [Ready({"port": 1}), Drained(), Stopped({"fills": 2}), Failed(78, "no key"), SUMMARY],
+    [
+        Ready({"port": 1}),
+        Drained(),
+        Stopped({"fills": 2}),
+        Failed(78, "no key"),
+        Trouble("x"),
+        SUMMARY,
+    ],
 )
 def test_what_a_child_says_survives_the_way(message: ToParent) -> None:
     """Every message of a child is read as what was sent."""

@@ -10,7 +10,7 @@ from structlog.testing import LogCapture
 from genesis.clock import EngineClock
 from genesis.config import SupervisionSettings
 from genesis.engine.boot import BootSpec
-from genesis.engine.control import Drain, Drained, Failed, Ready, ToChild, ToParent
+from genesis.engine.control import Drain, Drained, Failed, Ready, ToChild, ToParent, Trouble
 from genesis.engine.spawn import ChildProcess
 from genesis.engine.supervision import Supervisor, make_monitor
 from genesis.engine.wiring import Seat
@@ -177,6 +177,26 @@ def test_a_silent_child_is_dumped_killed_and_replaced(parent: Parent) -> None:
     parent.tick_for(NANOS_PER_SECOND)
     assert len(parent.children) == 2
     assert parent.supervisor.posts["feed"].restarts == 1
+
+
+def test_what_a_child_cannot_do_is_a_problem_until_it_can(parent: Parent) -> None:
+    """A child that works and is cut off is well, and the operator is told all the same."""
+    child = parent.start()
+    child.say(Trouble("streams 0: not connected: certificate refused: certificate has expired"))
+    parent.supervisor.tick()
+    (problem,) = parent.supervisor.problems()
+    assert problem.startswith("feed: streams 0: not connected: certificate refused")
+    child.say(Trouble(""))
+    assert parent.supervisor.problems() == ()
+
+
+def test_a_trouble_dies_with_its_child(parent: Parent) -> None:
+    """A successor has its own, or none."""
+    child = parent.start()
+    child.say(Trouble("cut off"))
+    child.die(-9)
+    parent.supervisor.tick()
+    assert not any("cut off" in problem for problem in parent.supervisor.problems())
 
 
 def test_last_words_read_at_the_end_count(parent: Parent) -> None:

@@ -258,6 +258,49 @@ async def test_the_old_connection_stays_while_no_successor_can_be_had() -> None:
     assert not scene.refusals
 
 
+async def test_a_manager_knows_why_nothing_is_connected() -> None:
+    """Nothing before a first failure, its reason then, and nothing again once there is one."""
+    scene = Scene()
+    troubles: list[str] = []
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        troubles.append(manager.trouble)
+        if scene.served == 1:
+            raise VenueUnreachable("no logon")
+        tenure.become_ready()
+        troubles.append(manager.trouble)
+        await connection.transport.aborted.wait()
+        return "cut off"
+
+    scene.refusals = [ConnectionRefusedError()]
+    async with scene.running(serve) as manager:
+        troubles.append(manager.trouble)
+        await scene.until(lambda: scene.served >= 2)
+    assert troubles == [
+        "",
+        "not connected: connection refused: nothing listens there",
+        "no logon",
+        "",
+    ]
+
+
+async def test_a_successor_in_vain_is_no_trouble() -> None:
+    """The connection that works is the one that counts."""
+    scene = Scene()
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        if connection is scene.opened[0]:
+            tenure.become_ready()
+            tenure.want_successor("serverShutdown")
+            await connection.transport.aborted.wait()
+            return "cut off"
+        raise VenueUnreachable("no logon")
+
+    async with scene.running(serve) as manager:
+        await scene.until(lambda: scene.served >= 3)
+        assert manager.trouble == ""
+
+
 async def test_a_successor_that_never_speaks_is_cut_off() -> None:
     """It has its time to become ready; then another one is tried, the old one untouched."""
 
@@ -324,7 +367,7 @@ async def test_the_budget_is_waited_for() -> None:
     """A spent share stops connecting, whatever the back-off would allow."""
     scene = Scene()
     async with scene.running(ends_at_once, budget=ConnectionBudget([0] * 4, 3)):
-        await scene.until(lambda: scene.served == 3)
+        await scene.until(lambda: scene.served >= 3)
         with pytest.raises(TimeoutError):
             await scene.until(lambda: scene.served > 3, within=0.05)
 

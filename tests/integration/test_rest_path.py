@@ -30,6 +30,7 @@ from genesis.exchange.gateway import (
 from genesis.exchange.rate_limits import EXECUTOR_SHARES, FEED_SHARES, RateLimits
 from genesis.exchange.request_cost import LimitKind
 from genesis.exchange.request_gate import RequestGate
+from genesis.exchange.tls import tls_for
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 from tests.support.exchange_builders import (
     API_KEY,
@@ -57,6 +58,7 @@ from tests.support.scripted_rest import (
 
 SYMBOL: Final = "BTCUSDT"
 SOON_MS: Final = 500
+POLL_S: Final = 0.01
 
 
 @asynccontextmanager
@@ -71,7 +73,7 @@ async def path_to(
     path = RestPath(
         url,
         signer or make_signer(API_KEY, ED25519_PEM),
-        tls=None,
+        tls=tls_for(url, ""),
         limits=limits or RateLimits(EXECUTOR_SHARES, reserve_bps=2_000),
         budget=ample_budget(),
         clock=EngineClock.start(),
@@ -435,6 +437,37 @@ async def test_a_connection_that_died_between_questions_is_replaced() -> None:
         rest.on("GET", "/time", once)
         assert [await path.venue_time_ms() for _ in range(3)] == [5, 5, 5]
         assert rest.connections == 3
+
+
+async def test_a_venue_that_cannot_be_reached_is_not_stormed() -> None:
+    """Orders in doubt ask many times a second; attempts to connect grow rarer all the same."""
+    attempts = 0
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        writer.transport.abort()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v3"
+        async with path_to(url) as path:
+            answers_seen = [await path.venue_time_ms() for _ in range(200)]
+    assert all(isinstance(answer, NoAnswer) and answer.is_silence for answer in answers_seen)
+    assert 0 < attempts < 20
+
+
+async def test_a_venue_that_is_back_is_reached_again() -> None:
+    """The retreat ends by itself."""
+    async with ScriptedRest() as rest:
+        port = rest.port
+    async with path_to(rest.url) as path:
+        assert isinstance(await path.venue_time_ms(), NoAnswer)
+        async with ScriptedRest(port=port), asyncio.timeout(DEADLINE_S):
+            answer = await path.venue_time_ms()
+            while isinstance(answer, NoAnswer):
+                await asyncio.sleep(POLL_S)
+                answer = await path.venue_time_ms()
 
 
 async def test_an_endless_body_is_cut_off() -> None:

@@ -83,12 +83,12 @@ async def cuts(_call: RestCall) -> RestAnswer:
 
 
 class ScriptedRest:
-    """A server on a free port of the loopback; use it as an asynchronous context manager.
+    """A server on a port of the loopback, by default a free one; use it as an asynchronous context manager.
 
     It tells the time from the start; any other path is a page of status 404.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, port: int = 0) -> None:
         self.calls: list[RestCall] = []
         self.connections = 0
         self.clock_offset_ms = 0
@@ -97,10 +97,12 @@ class ScriptedRest:
         self._changed = asyncio.Condition()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self.port = port
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, ssl=self._tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -26,6 +26,8 @@ from genesis.limits import (
     MESSAGE_BYTES_MAX,
     REST_CONNECTIONS_MAX,
     REST_IDLE_MAX,
+    REST_RETRY_MAX,
+    REST_RETRY_MIN,
 )
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
@@ -62,6 +64,38 @@ class _Progress:
             self.has_begun = True
 
 
+class ConnectionRetreat:
+    """When a server that could not be reached is tried again. Pure: `now` is passed in.
+
+    Orders in doubt ask all at once, and none of them knows of the others: without this, each
+    question would be an attempt to connect. Whatever fails while it stays away counts once.
+    """
+
+    __slots__ = ("_setbacks", "_why", "until")
+
+    def __init__(self) -> None:
+        self.until: Nanos = 0
+        self._setbacks = 0
+        self._why = ""
+
+    def reason(self, now: Nanos) -> str:
+        """Return why nothing is tried now; "" if it may be."""
+        return self._why if now < self.until else ""
+
+    def fail(self, why: str, now: Nanos) -> None:
+        """Note that no connection could be made; stay away for twice as long as the last time."""
+        if now < self.until:
+            return
+        self._why = why
+        self.until = now + min(REST_RETRY_MIN << self._setbacks, REST_RETRY_MAX)
+        if self.until - now < REST_RETRY_MAX:
+            self._setbacks += 1
+
+    def succeed(self) -> None:
+        """Note that there is a connection."""
+        self._setbacks = 0
+
+
 class RestClient:
     """Sends requests to one base URL, such as `https://venue/api/v3`; close it at the end.
 
@@ -86,6 +120,7 @@ class RestClient:
         self._log = log.bind(connection="rest")
         self._venue_ms = venue_ms
         self._body_bytes_max = body_bytes_max
+        self._retreat = ConnectionRetreat()
         self._client = httpx.AsyncClient(
             headers=_HEADERS,
             follow_redirects=False,
@@ -117,6 +152,9 @@ class RestClient:
 
     async def send(self, request: RestRequest, within: Nanos) -> Fate:
         """Send one request, once, and return what became of it within a time."""
+        away = self._retreat.reason(self._clock.now())
+        if away:
+            return Unwritten(away)
         admission = self._gate.admit(request.cost)
         if isinstance(admission, Hold):
             return Unwritten(admission.reason, admission.retry_at_ms)
@@ -125,7 +163,8 @@ class RestClient:
             async with asyncio.timeout(within / NANOS_PER_SECOND):
                 reply = await self._exchange(request, progress)
         except TimeoutError:
-            why = f"no reply within {within // NANOS_PER_MS} ms"
+            what = "reply" if progress.has_begun else "connection"
+            why = f"no {what} within {within // NANOS_PER_MS} ms"
         except httpx.HTTPError as error:
             why = why_unreachable(error)
         except asyncio.CancelledError:
@@ -135,6 +174,8 @@ class RestClient:
             return self._take_reply(request, admission, reply)
         reason = f"{self._url}: {why}"
         self._log.warning("rest_request_failed", method=request.method, reason=reason)
+        if not progress.has_begun:
+            self._retreat.fail(reason, self._clock.now())
         return self._give_back(admission, progress, reason)
 
     def _give_back(
@@ -147,6 +188,7 @@ class RestClient:
         return Unwritten(reason)
 
     def _take_reply(self, request: RestRequest, admission: Admission, reply: _RawReply) -> Reply:
+        self._retreat.succeed()
         envelope = envelope_of(reply.status, reply.headers, reply.body, self._venue_ms())
         fault = envelope.fault
         facts = reply_facts(reply.status, fault, counts_from_headers(reply.headers))

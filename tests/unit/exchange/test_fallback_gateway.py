@@ -1,6 +1,8 @@
 """Two ways to one venue: what may go over the second, and what never does."""
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from genesis.domain.orders import OrderState
 from genesis.engine.effects import QueryOrder
@@ -20,7 +22,7 @@ from genesis.exchange.gateway import (
     Valid,
     VenuePath,
 )
-from tests.support.builders import report
+from tests.support.builders import hold, report
 from tests.support.exchange_builders import ORDER_ID, approved, quiet_log
 from tests.support.scripted_gateway import ScriptedGateway
 
@@ -67,6 +69,25 @@ async def test_an_order_goes_over_the_first_way_or_not_at_all(ways: Ways) -> Non
         assert isinstance(await ways.gateway.test_order(approved()), Valid)
     assert not ways.second.asked
     assert not ways.second.sent
+
+
+def test_what_holds_orders_is_of_the_first_way(ways: Ways) -> None:
+    """A second way that is free sends no order, so it frees none."""
+    held = hold()
+    ways.first.holds = {False: (0, held)}
+    assert ways.gateway.order_hold(is_reduction=False, ahead=0) is held
+    assert ways.gateway.order_hold(is_reduction=True, ahead=0) is None
+
+
+async def test_a_change_of_ways_is_logged_once(ways: Ways) -> None:
+    """Not each question: an operator reads when it began, why, and when it was over."""
+    with capture_logs() as lines:
+        gateway = FallbackGateway(ways.first, ways.second, structlog.get_logger())
+        for connected in (True, False, False, True, True):
+            ways.first.is_connected = connected
+            await gateway.venue_time_ms()
+    assert [line["event"] for line in lines] == ["second_path_asked", "first_path_answers"]
+    assert lines[0]["reason"] == "the first way is not ready"
 
 
 async def test_questions_are_asked_on_the_first_way(ways: Ways) -> None:

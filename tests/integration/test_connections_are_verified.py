@@ -18,18 +18,15 @@ from websockets.http11 import Request, Response
 from genesis.clock import EngineClock
 from genesis.errors import VenueUnreachable
 from genesis.exchange.binance.listing_fetch import fetch_instruments
-from genesis.exchange.binance.rest_path import RestPath
-from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer
-from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
 from genesis.exchange.reachability import why_unreachable
 from genesis.exchange.request_connection import connect_requests
 from genesis.exchange.stream_connection import connect_stream
 from genesis.exchange.tls import tls_for
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
-from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
-from tests.support.gateways import EventLog, ample_budget, make_gateway, running
+from tests.support.gateways import EventLog, make_gateway, running
+from tests.support.rest_paths import path_to
 from tests.support.scripted_rest import ScriptedRest
 
 HOST: Final = "127.0.0.1"
@@ -98,21 +95,8 @@ async def reason_of_stream(url: str, ca_file: str) -> str:
 
 async def reason_of_rest(url: str, ca_file: str) -> str:
     """Ask over REST; return why it failed, "" if it did not."""
-    path = RestPath(
-        url,
-        make_signer(API_KEY, ED25519_PEM),
-        tls=tls_for(url, ca_file),
-        limits=RateLimits(EXECUTOR_SHARES, reserve_bps=2_000),
-        budget=ample_budget(),
-        clock=CLOCK,
-        log=quiet_log(),
-        recv_window_ms=2_000,
-        reply_timeout_ms=10_000,
-    )
-    try:
+    async with path_to(url, ca_file=ca_file) as path:
         answer = await path.venue_time_ms()
-    finally:
-        await path.close()
     return answer.reason.removeprefix(f"{url}: ") if isinstance(answer, NoAnswer) else ""
 
 

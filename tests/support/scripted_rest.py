@@ -83,7 +83,7 @@ async def cuts(_call: RestCall) -> RestAnswer:
 
 
 class ScriptedRest:
-    """A server on a port of the loopback, by default a free one; use it as an asynchronous context manager.
+    """A server on a port of the loopback, a free one by default; use it by `async with`.
 
     It tells the time from the start; any other path is a page of status 404.
     """

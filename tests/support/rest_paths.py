@@ -1,0 +1,39 @@
+"""A way over REST for tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from genesis.clock import EngineClock
+from genesis.exchange.binance.rest_path import RestPath
+from genesis.exchange.binance.signing import Signer, make_signer
+from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
+from genesis.exchange.tls import tls_for
+from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
+from tests.support.gateways import DEADLINE_S, ample_budget
+
+
+@asynccontextmanager
+async def path_to(
+    url: str,
+    *,
+    signer: Signer | None = None,
+    limits: RateLimits | None = None,
+    ca_file: str = "",
+    reply_timeout_ms: int = DEADLINE_S * 1000,
+) -> AsyncIterator[RestPath]:
+    """Yield a path to a base URL that believes an authority; it is closed at the end."""
+    path = RestPath(
+        url,
+        signer or make_signer(API_KEY, ED25519_PEM),
+        tls=tls_for(url, ca_file),
+        limits=limits or RateLimits(EXECUTOR_SHARES, reserve_bps=2_000),
+        budget=ample_budget(),
+        clock=EngineClock.start(),
+        log=quiet_log(),
+        recv_window_ms=2000,
+        reply_timeout_ms=reply_timeout_ms,
+    )
+    try:
+        yield path
+    finally:
+        await path.close()

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+BreakerState: TypeAlias = Literal["closed", "half_open", "open"]
 EngineState: TypeAlias = Literal["starting", "running", "stopping", "stopped"]
 
 
@@ -73,6 +74,13 @@ class ExternalSummary(msgspec.Struct, frozen=True, kw_only=True):
     last_orders: tuple[ExternalOrderSummary, ...] = ()
 
 
+class RateUse(msgspec.Struct, frozen=True):
+    """How much of one of the venue's rate limits is used in its present window."""
+
+    used: int
+    limit: int
+
+
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The engine at one moment.
 
@@ -80,7 +88,11 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     refused signals by rule, `gaps` the market events that readers or streams missed. `ledger_equal`
     is None until our balances have been compared with the venue's. `suspended` are symbols on which
     the venue takes no new orders, each with the venue's word for it. `halt_reason` says why no
-    position may be opened, and is empty while one may.
+    position may be opened, and is empty while one may. `rate_limits` is what is used of the venue's
+    limits (`weight_1m`, `requests_5m`, `orders_10s`, `orders_1d`), of which `held` requests were
+    not sent to keep them, and `throttled` were refused by the venue, which wants no more of some
+    kind for `throttled_for_ms`. While the `breaker` is not `closed`, the venue is not trusted with
+    orders that open a position.
     """
 
     state: EngineState
@@ -112,6 +124,11 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     canary: CanarySummary | None = None
+    rate_limits: dict[str, RateUse] = {}
+    held: int = 0
+    throttled: int = 0
+    throttled_for_ms: int = 0
+    breaker: BreakerState = "closed"
     restarts: int = 0
     problems: tuple[str, ...] = ()
     processes: tuple[ProcessSummary, ...] = ()

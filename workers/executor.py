@@ -47,6 +47,7 @@ from genesis.storage.journal_writer import JournalWriter
 from genesis.storage.recovery import recover_ledger
 from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_decimal
 from workers.executor_venue import VenueWays
+from workers.gate_report import GateReport
 from workers.process import ChildContext, run_child
 
 _Work = Callable[[], Awaitable[None]]
@@ -114,6 +115,7 @@ class _Executor:
         ]
         self._parking = ParkingLot(asyncio.get_running_loop(), self._signals)
         self._venue = VenueWays(context, signer, self._take_event)
+        self._gate_report = GateReport(self._venue.gate, context.board)
         self._core = ExecutionCore(
             catalogue=context.catalogue,
             strategies=spec.strategies,
@@ -262,6 +264,7 @@ class _Executor:
         board = context.board
         board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))
         board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._venue.socket.clock_offset)
+        self._gate_report.show()
         # The journal counts over the account's life, the board over this run.
         board.add(Counter.ORDERS_SENT, state.orders_prepared - self._counted_orders)
         board.add(Counter.FILLS_APPLIED, state.fills_booked - self._counted_fills)

@@ -39,14 +39,7 @@ class VenueWays:
         self._limits = rate_limits(context.settings, EXECUTOR_SHARES)
         self._budget = ConnectionBudget(context.board.connection_attempts, CONNECTIONS_OF_EXECUTOR)
         self._venue_clock = VenueClock()
-        self.gate = RequestGate(
-            self._limits,
-            venue_ms=lambda: self._venue_clock.timestamp_ms(context.clock.now()),
-            budget=self._budget,
-            clock=context.clock,
-            log=context.log,
-            breaker=CircuitBreaker(breaker_policy(context.settings)),
-        )
+        self.gate = self._make_gate(CircuitBreaker(breaker_policy(context.settings)))
         self.socket = self._make_socket(endpoints, on_event)
         self._rest = self._make_rest(endpoints)
         self.gateway = FallbackGateway(self.socket, self._rest, context.log)
@@ -68,6 +61,18 @@ class VenueWays:
         """Why orders cannot be sent now; "" while they can."""
         why = self.socket.trouble
         return f"WebSocket API: {why}" if why else ""
+
+    def _make_gate(self, breaker: CircuitBreaker | None) -> RequestGate:
+        """Make the gate before one way. Windows are told by one clock, or they would not be one."""
+        clock, venue_clock = self._context.clock, self._venue_clock
+        return RequestGate(
+            self._limits,
+            venue_ms=lambda: venue_clock.timestamp_ms(clock.now()),
+            budget=self._budget,
+            clock=clock,
+            log=self._context.log,
+            breaker=breaker,
+        )
 
     def _make_socket(
         self, endpoints: Endpoints, on_event: Callable[[UserEvent], None]
@@ -99,8 +104,7 @@ class VenueWays:
             endpoints.rest_url,
             self._signer,
             tls=tls_for(endpoints.rest_url, endpoints.ca_file),
-            limits=self._limits,
-            budget=self._budget,
+            gate=self._make_gate(None),
             clock=context.clock,
             log=context.log,
             recv_window_ms=orders.recv_window_ms,

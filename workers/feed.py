@@ -39,6 +39,7 @@ from workers.feed_publisher import MarketPublisher
 from workers.feed_session import StreamSession
 from workers.feed_snapshots import VenueQuestions
 from workers.feed_streams import FrameIntake, StreamLink, deal_streams
+from workers.gate_report import GateReport
 from workers.process import ChildContext, run_child
 
 _DROPS: Final = {
@@ -143,6 +144,7 @@ class _Feed:
             clock=context.clock,
             log=self._log,
         )
+        self._gate_report = GateReport(self._gate, self._board)
         self._questions = VenueQuestions(
             spec.endpoints,
             self._feed,
@@ -271,6 +273,7 @@ class _Feed:
         self._board.set_gauge(Gauge.BOOKS_IN_SYNC, self._feed.books_synced)
         self._publisher.count()
         self._report.show(self._context.clock.now())
+        self._gate_report.show()
         self._board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._questions.venue_clock.offset)
 
     def _look_for_silence(self, now: Nanos) -> None:

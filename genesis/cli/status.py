@@ -77,6 +77,8 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
         yield f"halted      {status.halt_reason}"
     if status.canary is not None:
         yield f"canary      {_canary(status.canary)}"
+    if status.rate_limits:
+        yield f"venue       {_rate_limits(status)}"
     yield f"market      {status.messages} messages, {status.gaps} gaps, {status.torn} torn records"
     yield f"dropped     {_counts(status.dropped)}"
     yield f"refused     {_counts(status.refusals)}"
@@ -116,6 +118,15 @@ def _canary(canary: CanarySummary) -> str:
     return (
         f"{canary.phase}{to_try}, entries up to {_money(Decimal(canary.max_notional))}, "
         f"{_duration(canary.remaining_s)} still to be confirmed"
+    )
+
+
+def _rate_limits(status: StatusDocument) -> str:
+    used = (f"{name} {use.used}/{use.limit}" for name, use in status.rate_limits.items())
+    waiting = f", wants none for {status.throttled_for_ms} ms" if status.throttled_for_ms else ""
+    return (
+        f"{', '.join(used)}; {status.held} requests held, {status.throttled} refused for rate"
+        f"{waiting}; breaker {status.breaker}"
     )
 
 

@@ -4,7 +4,7 @@ Counters and histograms go on over the restarts of a process, so every figure he
 run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,7 +13,14 @@ from genesis.engine.control import AccountSummary
 from genesis.ipc.histogram import Histogram, Stage
 from genesis.ipc.page import BoardPage, Counter, Gauge
 from genesis.limits import RATE_WINDOW
-from genesis.status import EngineState, LatencySummary, ProcessSummary, StatusDocument
+from genesis.status import (
+    BreakerState,
+    EngineState,
+    LatencySummary,
+    ProcessSummary,
+    RateUse,
+    StatusDocument,
+)
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 _DROPPED: Final = {
@@ -30,6 +37,13 @@ _DROPPED: Final = {
     "ahead": Counter.FRAMES_AHEAD,
     "oversize": Counter.FRAMES_OVERSIZE,
 }
+_RATE_LIMITS: Final = {
+    "weight_1m": (Gauge.WEIGHT_USED, Gauge.WEIGHT_LIMIT),
+    "requests_5m": (Gauge.RAW_REQUESTS_USED, Gauge.RAW_REQUESTS_LIMIT),
+    "orders_10s": (Gauge.ORDERS_USED_10S, Gauge.ORDERS_LIMIT_10S),
+    "orders_1d": (Gauge.ORDERS_USED_1D, Gauge.ORDERS_LIMIT_1D),
+}
+_BREAKER_STATES: Final[tuple[BreakerState, ...]] = ("closed", "half_open", "open")
 _NANOS_PER_US: Final = 1_000
 _BYTES_PER_MIB: Final = 1 << 20
 
@@ -73,6 +87,29 @@ def merge_histograms(pages: Iterable[BoardPage]) -> dict[Stage, Histogram]:
     return {stage: merged[stage] for stage in sorted(merged) if merged[stage].total}
 
 
+def _highest(pages: Iterable[BoardPage], gauge: Gauge) -> int:
+    """Return the highest value of a gauge that several processes may show."""
+    return max((page.gauges.get(gauge, 0) for page in pages), default=0)
+
+
+def _rate_limits(pages: Iterable[BoardPage]) -> dict[str, RateUse]:
+    """Return what is used of each limit, by whoever has seen most of it."""
+    uses = {
+        name: RateUse(_highest(pages, used), _highest(pages, limit))
+        for name, (used, limit) in _RATE_LIMITS.items()
+    }
+    return {name: use for name, use in uses.items() if use.limit}
+
+
+def _gate_problems(pages: Mapping[str, BoardPage]) -> Iterator[str]:
+    """Say what keeps requests from the venue: that it wants none, or does not answer."""
+    for name, page in pages.items():
+        if page.gauges.get(Gauge.BREAKER_STATE):
+            yield f"{name}: the venue does not answer, no position is opened"
+        if page.gauges.get(Gauge.REQUESTS_HELD_FOR_MS):
+            yield f"{name}: the venue has asked to wait"
+
+
 class StatusBuilder:
     """Makes one document after the other; it remembers a reading or two, for the message rate."""
 
@@ -114,7 +151,12 @@ class StatusBuilder:
             orders=total(every, Counter.ORDERS_SENT),
             fills=total(every, Counter.FILLS_APPLIED),
             restarts=sum(row.restarts for row in rows),
-            problems=tuple(problems),
+            rate_limits=_rate_limits(every),
+            held=total(every, Counter.REQUESTS_HELD),
+            throttled=total(every, Counter.REQUESTS_THROTTLED),
+            throttled_for_ms=_highest(every, Gauge.REQUESTS_HELD_FOR_MS),
+            breaker=_BREAKER_STATES[_highest(every, Gauge.BREAKER_STATE)],
+            problems=(*problems, *_gate_problems(pages)),
             processes=rows,
             latency={
                 stage.name.lower(): _summarize_latency(histogram)

@@ -97,8 +97,12 @@ class RateLimits:
         self._is_halved = False
         self.state_limits(DOCUMENTED_LIMITS)
 
-    def state_limits(self, limits: Sequence[RateLimit]) -> None:
-        """Take the limits that `exchangeInfo` states, in place of those known of the same kinds."""
+    def state_limits(self, limits: Sequence[RateLimit]) -> bool:
+        """Take the limits that `exchangeInfo` states, in place of those known of the same kinds.
+
+        Return whether any of them is new.
+        """
+        before = self._stated()
         stated = {(limit.kind, limit.interval_ms) for limit in limits}
         kinds = {limit.kind for limit in limits}
         for key in [key for key in self._windows if key[0] in kinds and key not in stated]:
@@ -108,6 +112,7 @@ class RateLimits:
             if key not in self._windows:
                 self._windows[key] = RateWindow(limit.kind, limit.interval_ms, self._order)
             self._restrict(self._windows[key], limit.limit)
+        return self._stated() != before
 
     def admit(self, cost: RequestCost, now_ms: int) -> Ticket | Hold:
         """Give leave to send one request now, or say why not and from when on."""
@@ -205,6 +210,11 @@ class RateLimits:
         self._banned_ms = max(self._banned_ms, until_ms)
         return until_ms
 
+    @property
+    def held_until_ms(self) -> int:
+        """Until when the venue holds orders, or everything; in the past if it does not."""
+        return max(self._requests_held_ms, self._orders_held_ms)
+
     def usage(self, now_ms: int) -> tuple[RateUsage, ...]:
         """Return what is used of each limit."""
         for window in self._windows.values():
@@ -213,6 +223,9 @@ class RateLimits:
             RateUsage(window.kind, window.interval_ms, window.used, window.limit)
             for window in self._windows.values()
         )
+
+    def _stated(self) -> dict[tuple[LimitKind, int], int]:
+        return {key: window.limit for key, window in self._windows.items()}
 
     def _held_by_venue(self, held_ms: int, now_ms: int) -> Hold:
         observed = "banned by the venue" if now_ms < self._banned_ms else "throttled by the venue"

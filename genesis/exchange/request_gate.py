@@ -86,10 +86,15 @@ class RequestGate:
         """Return what is used of each limit now."""
         return self._limits.usage(self._venue_ms())
 
+    @property
+    def held_for_ms(self) -> int:
+        """For how long the venue holds orders, or everything; 0 if it does not."""
+        return max(0, self._limits.held_until_ms - self._venue_ms())
+
     def state_limits(self, limits: Sequence[RateLimit]) -> None:
         """Take the limits that `exchangeInfo` states."""
-        self._limits.state_limits(limits)
-        self._log.info("rate_limits_stated", limits=[_stated(limit) for limit in limits])
+        if self._limits.state_limits(limits):
+            self._log.info("rate_limits_changed", limits=[_stated(limit) for limit in limits])
 
     def order_hold(self, *, is_reduction: bool, ahead: int) -> Hold | None:
         """Tell why one more order would not be admitted behind `ahead` others; None if it would.

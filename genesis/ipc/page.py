@@ -110,6 +110,12 @@ class Counter(enum.IntEnum):
     BOOK_MISMATCHES = 87
     SNAPSHOTS_UNFIT = 88
     FRAMES_OVERLAPPED = 89
+    # Whoever asks the venue
+    REQUESTS_HELD = 90
+    REQUESTS_THROTTLED = 91
+    BREAKER_OPENED = 92
+    BREAKER_PROBED = 93
+    BREAKER_CLOSED = 94
 
 
 class Gauge(enum.IntEnum):
@@ -132,6 +138,16 @@ class Gauge(enum.IntEnum):
     INSTRUMENTS_STALE = 14
     VENUE_CLOCK_OFFSET_NS = 15
     CLIENTS_CONNECTED = 16
+    WEIGHT_USED = 17
+    WEIGHT_LIMIT = 18
+    RAW_REQUESTS_USED = 19
+    RAW_REQUESTS_LIMIT = 20
+    ORDERS_USED_10S = 21
+    ORDERS_LIMIT_10S = 22
+    ORDERS_USED_1D = 23
+    ORDERS_LIMIT_1D = 24
+    BREAKER_STATE = 25  # of `exchange/circuit_breaker.py`
+    REQUESTS_HELD_FOR_MS = 26  # by the venue: 0 where it does not
 
 
 NO_STRATEGY: Final = -1

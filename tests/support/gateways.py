@@ -102,6 +102,16 @@ class GateKit:
             ),
         )
 
+    def gate_beside(self) -> RequestGate:
+        """Return a gate before another way of the same process, which takes no orders."""
+        return RequestGate(
+            self.limits,
+            venue_ms=self.venue_ms,
+            budget=self.budget,
+            clock=self.clock,
+            log=quiet_log(),
+        )
+
     def venue_ms(self) -> int:
         """Return the venue's time as estimated now."""
         if self._frozen_ms is not None:

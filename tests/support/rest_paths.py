@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from genesis.clock import EngineClock
 from genesis.exchange.binance.rest_path import RestPath
 from genesis.exchange.binance.signing import Signer, make_signer
-from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
+from genesis.exchange.rate_limits import RateLimits
 from genesis.exchange.tls import tls_for
 from tests.support.exchange_builders import API_KEY, ED25519_PEM, quiet_log
-from tests.support.gateways import DEADLINE_S, ample_budget
+from tests.support.gateways import DEADLINE_S, GateKit
 
 
 @asynccontextmanager
@@ -22,13 +21,13 @@ async def path_to(
     reply_timeout_ms: int = DEADLINE_S * 1000,
 ) -> AsyncIterator[RestPath]:
     """Yield a path to a base URL that believes an authority; it is closed at the end."""
+    kit = GateKit(limits)
     path = RestPath(
         url,
         signer or make_signer(API_KEY, ED25519_PEM),
         tls=tls_for(url, ca_file),
-        limits=limits or RateLimits(EXECUTOR_SHARES, reserve_bps=2_000),
-        budget=ample_budget(),
-        clock=EngineClock.start(),
+        gate=kit.gate_beside(),
+        clock=kit.clock,
         log=quiet_log(),
         recv_window_ms=2000,
         reply_timeout_ms=reply_timeout_ms,

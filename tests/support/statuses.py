@@ -1,6 +1,6 @@
 """Status documents for tests of what shows them."""
 
-from genesis.status import LatencySummary, ProcessSummary, StatusDocument
+from genesis.status import LatencySummary, ProcessSummary, RateUse, StatusDocument
 
 TRADING = StatusDocument(
     state="running",
@@ -26,6 +26,9 @@ TRADING = StatusDocument(
     unrealized_pnl="-8.15",
     fees="3.333",
     ledger_equal=True,
+    rate_limits={"weight_1m": RateUse(120, 6_000), "orders_10s": RateUse(3, 100)},
+    held=4,
+    throttled=1,
     restarts=1,
     processes=(
         ProcessSummary(

@@ -56,6 +56,13 @@ class _Entry(msgspec.Struct, rename="camel"):
     count: int = 0
 
 
+class _Listing(msgspec.Struct, rename="camel"):
+    """The part of `exchangeInfo` that is not about symbols."""
+
+    rate_limits: msgspec.Raw = msgspec.Raw()
+
+
+_decode_listing: Final = msgspec.json.Decoder(_Listing).decode
 _decode_entries: Final = msgspec.json.Decoder(list[_Entry]).decode
 
 
@@ -67,8 +74,15 @@ def counts_from_entries(entries: msgspec.Raw) -> tuple[RateCount, ...]:
     )
 
 
-def limits_from_entries(entries: msgspec.Raw) -> tuple[RateLimit, ...]:
-    """Read `rateLimits` of `exchangeInfo`; kinds that no request of ours adds to are left out."""
+def limits_of_listing(result: msgspec.Raw) -> tuple[RateLimit, ...]:
+    """Read the limits that `exchangeInfo` states; kinds that no request of ours adds to left out.
+
+    Where it cannot be read, nothing is stated.
+    """
+    try:
+        entries = _decode_listing(result).rate_limits
+    except msgspec.DecodeError:
+        return ()
     return tuple(
         RateLimit(kind, interval_ms, entry.limit) for kind, interval_ms, entry in _known(entries)
     )

@@ -16,9 +16,7 @@ from genesis.exchange.binance.rest_requests import public_request, signed_reques
 from genesis.exchange.binance.signing import Params, Signer
 from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.venue_path import BinancePath
-from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.gateway import NoAnswer
-from genesis.exchange.rate_limits import RateLimits
 from genesis.exchange.request_gate import RequestGate
 from genesis.limits import CLOCK_REFRESH
 from genesis.units import NANOS_PER_MS, Nanos
@@ -30,8 +28,8 @@ class RestPath(BinancePath):
     """Implements `genesis.exchange.gateway.VenuePath`; close it at the end.
 
     It measures the venue's clock for itself, when it is first used and from time to time: what it
-    needs must not come by the path that it stands in for. `limits` and `budget` are the process's
-    own: the venue counts all of an address's requests together, and a ban is of all its sockets.
+    needs must not come by the path that it stands in for. `gate` keeps the process's own limits:
+    the venue counts all of an address's requests together.
     """
 
     def __init__(
@@ -40,21 +38,19 @@ class RestPath(BinancePath):
         signer: Signer,
         *,
         tls: ssl.SSLContext | None,
-        limits: RateLimits,
-        budget: ConnectionBudget,
+        gate: RequestGate,
         clock: EngineClock,
         log: FilteringBoundLogger,
         recv_window_ms: int,
         reply_timeout_ms: int,
     ) -> None:
-        super().__init__(reply_timeout_ms * NANOS_PER_MS)
+        super().__init__(gate, reply_timeout_ms * NANOS_PER_MS)
         self._signer = signer
         self._clock = clock
         self._recv_window_ms = recv_window_ms
         self._venue_clock = VenueClock()
         self._clock_due: Nanos = 0
         self._measuring = asyncio.Lock()
-        gate = RequestGate(limits, venue_ms=self._venue_ms, budget=budget, clock=clock, log=log)
         self._client = RestClient(
             url, tls=tls, gate=gate, clock=clock, log=log, venue_ms=self._venue_ms
         )

@@ -27,8 +27,10 @@ from genesis.exchange.binance.outcomes import (
     query_outcome,
     read_outcome,
 )
+from genesis.exchange.binance.rate_replies import limits_of_listing
 from genesis.exchange.binance.signing import Params
 from genesis.exchange.gateway import Account, CancelOutcome, NoAnswer, NotListed, QueryOutcome
+from genesis.exchange.request_gate import RequestGate
 from genesis.limits import (
     ORDER_PAGES_MAX,
     ORDERS_PER_PAGE_MAX,
@@ -44,11 +46,15 @@ _T = TypeVar("_T")
 class BinancePath(abc.ABC):
     """Implements `genesis.exchange.gateway.VenuePath` over what a subclass carries.
 
+    `gate` is what every request of this way passes; the listing tells it the limits.
     `reply_timeout` is how long the answers are waited for that orders depend on: cancels, queries
     and the venue's time. Lists may take longer: `list_timeout`.
     """
 
-    def __init__(self, reply_timeout: Nanos, list_timeout: Nanos = READ_TIMEOUT) -> None:
+    def __init__(
+        self, gate: RequestGate, reply_timeout: Nanos, list_timeout: Nanos = READ_TIMEOUT
+    ) -> None:
+        self._gate = gate
         self._reply_timeout = reply_timeout
         self._list_timeout = list_timeout
 
@@ -140,9 +146,11 @@ class BinancePath(abc.ABC):
         """Read trading rules. See the port."""
 
         def read(fate: Fate) -> tuple[Instrument, ...] | NoAnswer:
-            return read_outcome(
-                fate, lambda reply: decode_instruments(reply.envelope.result, symbols)
-            )
+            return read_outcome(fate, decode)
+
+        def decode(reply: Reply) -> tuple[Instrument, ...]:
+            self._gate.state_limits(limits_of_listing(reply.envelope.result))
+            return decode_instruments(reply.envelope.result, symbols)
 
         params = requests.instruments_params(symbols)
         return or_not_listed(await self._ask("exchangeInfo", params, read, self._list_timeout))

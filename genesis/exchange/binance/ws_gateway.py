@@ -71,9 +71,8 @@ class WsGateway(BinancePath):
         budget: ConnectionBudget,
         policy: ConnectionPolicy | None = None,
     ) -> None:
-        super().__init__(reply_timeout_ms * NANOS_PER_MS, list_timeout)
+        super().__init__(gate, reply_timeout_ms * NANOS_PER_MS, list_timeout)
         log = log.bind(connection="ws_api")
-        self._gate = gate
         self._requests = RequestBuilder(signer, recv_window_ms)
         self._opener = SessionOpener(
             self._requests,

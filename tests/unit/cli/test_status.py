@@ -80,6 +80,14 @@ def test_the_page_names_what_was_dropped_and_refused() -> None:
     assert "ledger      equals the venue's\n" in page
 
 
+def test_the_page_shows_what_is_used_of_the_venues_limits() -> None:
+    """With what they cost us, and whether the venue is trusted."""
+    counts = "weight_1m 120/6000, orders_10s 3/100; 4 requests held, 1 refused for rate"
+    assert f"venue       {counts}; breaker closed\n" in render_status_page(TRADING)
+    page = render_status_page(changed(throttled_for_ms=1500, breaker="open"))
+    assert f"venue       {counts}, wants none for 1500 ms; breaker open\n" in page
+
+
 def test_the_page_names_suspended_symbols() -> None:
     """With the venue's word for it; where every symbol trades, there is no such line."""
     page = render_status_page(changed(suspended={"ETHUSDT": "HALT", "BTCUSDT": "BREAK"}))

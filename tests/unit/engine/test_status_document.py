@@ -15,9 +15,10 @@ from genesis.engine.status_document import (
     total,
 )
 from genesis.errors import StorageError
+from genesis.exchange.circuit_breaker import BreakerState
 from genesis.ipc.histogram import Histogram, Stage
 from genesis.ipc.page import NO_STRATEGY, BoardPage, Counter, Gauge, ProcessState
-from genesis.status import ExternalSummary
+from genesis.status import ExternalSummary, RateUse
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 
 START = 1_000 * NANOS_PER_SECOND
@@ -114,6 +115,38 @@ def test_latency_is_merged_over_processes_by_stage() -> None:
     assert 10_000 <= published.p99_us <= 11_500
     assert status.latency["callback"].count == 4
     assert set(merge_histograms(PAGES.values())) == {Stage.SOCKET_TO_PUBLISHED, Stage.CALLBACK}
+
+
+def test_rate_limits_are_shown_by_whoever_has_seen_most() -> None:
+    """The venue counts an address: one process may know better than another what is used."""
+    weight = {Gauge.WEIGHT_LIMIT: 6_000}
+    orders = {Gauge.ORDERS_USED_10S: 3, Gauge.ORDERS_LIMIT_10S: 100}
+    pages = {
+        "feed": page({Counter.REQUESTS_HELD: 2}, weight | {Gauge.WEIGHT_USED: 70}),
+        "executor": page(
+            {Counter.REQUESTS_HELD: 1, Counter.REQUESTS_THROTTLED: 4},
+            weight | {Gauge.WEIGHT_USED: 95} | orders,
+        ),
+    }
+    status = StatusBuilder(RUN).build("running", pages, [], None, [], now=START)
+    assert status.rate_limits == {"weight_1m": RateUse(95, 6_000), "orders_10s": RateUse(3, 100)}
+    assert (status.held, status.throttled, status.throttled_for_ms) == (3, 4, 0)
+    assert (status.breaker, status.problems) == ("closed", ())
+
+
+def test_a_venue_that_is_not_asked_is_a_problem() -> None:
+    """The health line names it: an open breaker, and a venue that has asked to wait."""
+    pages = {
+        "feed": page(gauges={Gauge.REQUESTS_HELD_FOR_MS: 31_000}),
+        "executor": page(gauges={Gauge.BREAKER_STATE: BreakerState.OPEN}),
+    }
+    status = StatusBuilder(RUN).build("running", pages, [], None, ["worker-0: late"], now=START)
+    assert (status.breaker, status.throttled_for_ms) == ("open", 31_000)
+    assert status.problems == (
+        "worker-0: late",
+        "feed: the venue has asked to wait",
+        "executor: the venue does not answer, no position is opened",
+    )
 
 
 def test_the_account_is_the_executors_word() -> None:

@@ -291,7 +291,8 @@ async def test_a_connection_costs_its_weight() -> None:
 async def test_counts_and_limits_are_shown() -> None:
     """As learned from exchangeInfo and from the last reply."""
     scene = Scene()
-    scene.gate.state_limits([RateLimit(LimitKind.ORDERS, 10_000, 100)])
+    for _ in range(2):  # the listing is read anew every so often, and is mostly the same
+        scene.gate.state_limits([RateLimit(LimitKind.ORDERS, 10_000, 100)])
     counts = (RateCount(LimitKind.ORDERS, 10_000, 7, 100),)
     facts = ReplyFacts(verdict=ReplyVerdict.ANSWERED, has_succeeded=True, counts=counts)
     scene.gate.answer(scene.admit(ENTRY_COST), facts)
@@ -299,6 +300,7 @@ async def test_counts_and_limits_are_shown() -> None:
 
     (usage,) = [usage for usage in scene.gate.usage() if usage.kind is LimitKind.ORDERS]
     assert (usage.interval_ms, usage.used, usage.limit) == (10_000, 7, 100)
+    assert scene.events == ["rate_limits_changed"]
     assert scene.logged[0]["limits"] == ["100 ORDERS in 10 s"]
 
 

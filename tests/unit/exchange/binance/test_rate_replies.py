@@ -8,7 +8,7 @@ from genesis.exchange.binance.rate_replies import (
     counts_from_entries,
     counts_from_headers,
     handshake_facts,
-    limits_from_entries,
+    limits_of_listing,
     reply_facts,
     retry_at_from_headers,
 )
@@ -62,15 +62,17 @@ def test_counts_of_a_reply_are_read_with_their_limits() -> None:
 
 def test_limits_of_exchange_info_are_read_and_foreign_kinds_left_out() -> None:
     """The live venue lists connections too, which no request adds to."""
-    entries = raw(
-        [
-            entry("RAW_REQUESTS", interval="MINUTE", intervalNum=5, limit=300_000),
-            entry("CONNECTIONS", interval="MINUTE", intervalNum=5, limit=300),
-            entry("ORDERS", interval="FORTNIGHT"),
-        ]
-    )
+    limits = [
+        entry("RAW_REQUESTS", interval="MINUTE", intervalNum=5, limit=300_000),
+        entry("CONNECTIONS", interval="MINUTE", intervalNum=5, limit=300),
+        entry("ORDERS", interval="FORTNIGHT"),
+    ]
 
-    assert limits_from_entries(entries) == (RateLimit(LimitKind.RAW_REQUESTS, 5 * MINUTE, 300_000),)
+    assert limits_of_listing(raw({"symbols": [], "rateLimits": limits})) == (
+        RateLimit(LimitKind.RAW_REQUESTS, 5 * MINUTE, 300_000),
+    )
+    assert limits_of_listing(raw({"symbols": []})) == ()
+    assert limits_of_listing(raw([])) == ()
 
 
 @pytest.mark.parametrize(

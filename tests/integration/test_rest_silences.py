@@ -14,7 +14,7 @@ from genesis.exchange.gateway import (
     NotSent,
     Unknown,
 )
-from genesis.exchange.rate_limits import EXECUTOR_SHARES, FEED_SHARES, RateLimits
+from genesis.exchange.rate_limits import EXECUTOR_SHARES, FEED_SHARES, MINUTE_MS, RateLimits
 from genesis.exchange.request_cost import LimitKind
 from genesis.exchange.request_gate import RequestGate
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
@@ -38,6 +38,14 @@ SOON_MS: Final = 500
 POLL_S: Final = 0.01
 
 
+def weight_used(limits: RateLimits, now_ms: int) -> int:
+    """Return what is used of the address's weight at a time."""
+    (weight,) = (
+        usage.used for usage in limits.usage(now_ms) if usage.kind is LimitKind.REQUEST_WEIGHT
+    )
+    return weight
+
+
 # What it does to the address's limits.
 
 
@@ -48,12 +56,7 @@ async def test_counts_in_headers_are_learned() -> None:
         used = answers({"serverTime": 5}, X_MBX_USED_WEIGHT="4321", X_MBX_USED_WEIGHT_1M="4321")
         rest.on("GET", "/time", used)
         assert await path.venue_time_ms() == 5
-        (weight,) = (
-            usage.used
-            for usage in limits.usage(time.time_ns() // NANOS_PER_MS)
-            if usage.kind is LimitKind.REQUEST_WEIGHT
-        )
-    assert weight == 4321
+    assert weight_used(limits, time.time_ns() // NANOS_PER_MS) == 4321
 
 
 async def test_an_address_that_is_told_to_wait_asks_nothing() -> None:
@@ -70,7 +73,7 @@ async def test_an_address_that_is_told_to_wait_asks_nothing() -> None:
 
 
 async def test_a_question_that_is_given_up_is_accounted_for() -> None:
-    """Whoever no longer waits has asked all the same: the venue counted it."""
+    """Whoever no longer waits has asked all the same: the venue counted it, in one window."""
     limits = RateLimits(EXECUTOR_SHARES, reserve_bps=2_000)
     async with ScriptedRest() as rest, path_to(rest.url, limits=limits) as path:
         rest.on("GET", "/time", stays_mute)
@@ -78,13 +81,10 @@ async def test_a_question_that_is_given_up_is_accounted_for() -> None:
         await rest.received("/time")
         asking.cancel()
         await asyncio.wait({asking})
-        (weight,) = (
-            usage.used
-            for usage in limits.usage(time.time_ns() // NANOS_PER_MS)
-            if usage.kind is LimitKind.REQUEST_WEIGHT
-        )
+    now_ms = time.time_ns() // NANOS_PER_MS
     assert asking.cancelled()
-    assert weight == 1
+    assert weight_used(limits, now_ms) == 1
+    assert weight_used(limits, now_ms + 2 * MINUTE_MS) == 0
 
 
 # What is not answered.

@@ -1,0 +1,82 @@
+"""The whole engine while the venue's WebSocket API is away, and afterwards."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from genesis.status import StatusDocument
+from genesis.venue.connection_faults import ConnectionCut, HandshakeRefused
+from genesis.venue.fault_terms import Fault
+from genesis.venue.request_faults import ReplyLost
+from genesis.venue.stream_faults import EventLost
+from tests.support.engine_program import LiveProgram, eager_roster
+from tests.support.faults import AdminFaults
+
+OVERRIDES = (
+    eager_roster(6),
+    "strategies.workers=1",
+    "market.instruments=2",
+    "market.rate=1000",
+    "venue.admin=true",
+)
+
+
+def is_cut_off(status: StatusDocument) -> bool:
+    """Tell whether the executor says that it has no way for orders."""
+    return any(problem.startswith("executor: WebSocket API: ") for problem in status.problems)
+
+
+def venue_address(engine: LiveProgram) -> str:
+    """Return where the venue says that it listens."""
+    rows = (row for row in engine.log_events() if row["event"] == "process_ready")
+    port = next(row["port"] for row in rows if row["process"] == "venue")
+    return f"http://127.0.0.1:{port}"
+
+
+async def strike(address: str, *faults: Fault) -> list[int]:
+    """Give the venue faults; return once the first of them has struck, if it waits for anything."""
+    admin = AdminFaults(address)
+    try:
+        numbers = await admin.strike(*faults)
+        await admin.until_struck(numbers[0])
+    finally:
+        await admin.close()
+    return numbers
+
+
+async def clear(address: str, *numbers: int) -> None:
+    """End faults."""
+    admin = AdminFaults(address)
+    try:
+        for number in numbers:
+            await admin.clear(number)
+    finally:
+        await admin.close()
+
+
+def test_doubts_end_and_books_agree_while_the_socket_is_away(tmp_path: Path) -> None:
+    """Orders lose their answers and the socket with them: REST settles them, and trade resumes."""
+    report_path = tmp_path / "report.json"
+    with LiveProgram(tmp_path / "state", report_path, *OVERRIDES) as engine:
+        engine.wait_until_running()
+        engine.wait_for(lambda status: status.fills >= 1)
+        address = venue_address(engine)
+        dark = (ReplyLost(method="order.place", times=0), EventLost(times=0))
+        numbers = asyncio.run(strike(address, *dark))
+        away = (HandshakeRefused(kind="api", times=0), ConnectionCut(kind="api"))
+        refused, _ = asyncio.run(strike(address, *away))
+        status = engine.wait_for(is_cut_off)
+        status = engine.wait_for(lambda status: status.in_doubt == 0)
+        assert is_cut_off(status)
+
+        asyncio.run(clear(address, refused, *numbers))
+        engine.wait_for(lambda status: not is_cut_off(status))
+        engine.wait_for(lambda later: later.fills > status.fills)
+        assert engine.stop() == 0
+        events = [str(row["event"]) for row in engine.log_events()]
+
+    report = json.loads(report_path.read_text())
+    assert report["ledger_equal"] is True
+    assert (report["in_doubt"], report["restarts"]) == (0, 0)
+    assert "order_outcome_unknown" in events
+    assert "second_path_asked" in events

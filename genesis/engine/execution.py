@@ -301,6 +301,8 @@ class ExecutionCore:
         effects += self.on_trades(view.trades, now)
         for order in orders_to_query(self.ledger, view.open_orders, now):
             self._flow.look_up(order, now)
+        if any(self.listing.lists(symbol) for symbol in view.unlisted):
+            self.listing.doubt(now)
         self.external.note_open(view.open_orders, now)
         effects += self.external.take(view.trades, now)
         self._cursor.advance(view.trades, self.external.is_accounted)

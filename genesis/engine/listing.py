@@ -35,6 +35,11 @@ class ListingWatch:
         """Return the instruments on which the venue takes no new orders."""
         return tuple(instrument for instrument in self._catalogue if not instrument.is_trading)
 
+    def lists(self, symbol: str) -> bool:
+        """Tell whether a symbol is one of ours, and listed as far as we know."""
+        instrument = self._catalogue.by_symbol(symbol)
+        return instrument is not None and instrument.status != UNLISTED
+
     def begin(self, now: Nanos) -> list[Effect]:
         """Ask at a start: what this executor was told may be as old as the run."""
         return [*map(_suspension, self.suspended), *self.ask(now)]

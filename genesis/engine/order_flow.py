@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.instruments import UNLISTED, InstrumentCatalogue
 from genesis.domain.order_ids import ATTEMPT_MAX, OrderIdParts, encode_order_id
 from genesis.domain.orders import (
     ExecutionReport,
@@ -63,6 +63,7 @@ _CANCEL_REPEAT: Final[Nanos] = 2 * NANOS_PER_SECOND
 
 assert ORDER_ATTEMPTS_MAX <= ATTEMPT_MAX, "every attempt has an id of its own"
 _CANCEL_REPEAT_SUSPENDED: Final[Nanos] = 30 * NANOS_PER_SECOND
+_QUERY_REPEAT_UNLISTED: Final[Nanos] = 30 * NANOS_PER_SECOND
 
 
 class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,6 +259,8 @@ class OrderFlow:
                 return self._end(order, OrderState.NOT_EXECUTED, reason, now, retry_at=None)
             case NoAnswer(retry_at_ms=retry_at_ms):
                 not_before = _engine_time(order, retry_at_ms)
+                if self._is_unlisted(order):  # the venue will not say, for as long as that lasts
+                    not_before = max(not_before, now + _QUERY_REPEAT_UNLISTED)
                 self._resolver.look_again(order, venue_ms, now, not_before)
                 return []
             case _:
@@ -323,6 +326,10 @@ class OrderFlow:
         instrument = self._catalogue.by_symbol(order.intent.symbol)
         is_taken = instrument is None or instrument.takes_cancels
         return _CANCEL_REPEAT if is_taken else _CANCEL_REPEAT_SUSPENDED
+
+    def _is_unlisted(self, order: Order) -> bool:
+        instrument = self._catalogue.by_symbol(order.intent.symbol)
+        return instrument is not None and instrument.status == UNLISTED
 
     def _fetch_fills(self, order: Order, now: Nanos) -> Effect:
         """Ask for the trades of an order, now and until they add up to what it has filled."""

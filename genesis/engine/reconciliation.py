@@ -23,7 +23,8 @@ class VenueView(msgspec.Struct, frozen=True, kw_only=True):
 
     `balances` are free and locked together, by asset, with everything in them up to `balances_at`,
     the venue's time of the account's last change. `trades` carry no client order id. `orders` are
-    all of the account's, open or not, where they were asked for.
+    all of the account's, open or not, where they were asked for. Of `unlisted` symbols the venue
+    says nothing any more.
     """
 
     venue_ms: int
@@ -32,6 +33,7 @@ class VenueView(msgspec.Struct, frozen=True, kw_only=True):
     trades: tuple[Fill, ...]
     balances: Mapping[str, Amount]
     balances_at: Nanos
+    unlisted: frozenset[str] = frozenset()
 
 
 class BalanceDifference(msgspec.Struct, frozen=True):

@@ -5,16 +5,15 @@ these functions with one way after the other, until one answers everything.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
 
-from genesis.domain.orders import ExecutionReport, Fill
 from genesis.engine.effects import QueryOrder, Reconcile, answer_behind_cancel
 from genesis.engine.reconciliation import VenueView
-from genesis.exchange.gateway import Account, Found, NoAnswer, NotFound, VenuePath
+from genesis.exchange.gateway import Account, Found, NoAnswer, NotFound, NotListed, VenuePath
 from genesis.limits import READ_PATIENCE, READ_TRIES
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
@@ -48,7 +47,8 @@ async def fetch_view(asked: Reconcile, held_max: Nanos, path: VenuePath) -> Venu
     """Read all that reconciliation compares with; nothing, where one part is not answered.
 
     A view of many symbols weighs more than may be asked within one of the venue's windows: a
-    question that is held is put when it may be, unless that is further off than `held_max`.
+    question that is held is put when it may be, unless that is further off than `held_max`. What is
+    asked of a symbol that has left the listing is answered: there is nothing more to come of it.
     """
     venue_ms = await _insist(path.venue_time_ms, None)
     if isinstance(venue_ms, NoAnswer):
@@ -57,29 +57,45 @@ async def fetch_view(asked: Reconcile, held_max: Nanos, path: VenuePath) -> Venu
     open_orders = await _insist(partial(path.open_orders, None), until_free)
     if isinstance(open_orders, NoAnswer):
         return open_orders
-    orders: list[ExecutionReport] = []
-    for symbol, since in asked.orders_from:
-        listed = await _insist(partial(path.orders_since, symbol, since), until_free)
-        if isinstance(listed, NoAnswer):
-            return listed
-        orders += listed
-    trades: list[Fill] = []
-    for symbol, from_id in asked.trades_from:
-        made = await _insist(partial(path.trades_since, symbol, from_id), until_free)
-        if isinstance(made, NoAnswer):
-            return made
-        trades += made
+    unlisted: set[str] = set()
+    orders = await _of_symbols(path.orders_since, asked.orders_from, until_free, unlisted)
+    if isinstance(orders, NoAnswer):
+        return orders
+    trades = await _of_symbols(path.trades_since, asked.trades_from, until_free, unlisted)
+    if isinstance(trades, NoAnswer):
+        return trades
     account = await _insist(path.account, until_free)
     if isinstance(account, NoAnswer):
         return account
     return VenueView(
         venue_ms=venue_ms,
         open_orders=open_orders,
-        orders=tuple(orders),
-        trades=tuple(trades),
+        orders=orders,
+        trades=trades,
+        unlisted=frozenset(unlisted),
         balances=_totals(account),
         balances_at=account.updated_at or venue_ms * NANOS_PER_MS,
     )
+
+
+async def _of_symbols(
+    ask: Callable[[str, int], Awaitable[tuple[_T, ...] | NotListed | NoAnswer]],
+    questions: Iterable[tuple[str, int]],
+    wait: "_Wait",
+    unlisted: set[str],
+) -> tuple[_T, ...] | NoAnswer:
+    """Put one question for each symbol, and return what all the answers list together."""
+    rows: list[_T] = []
+    for symbol, since in questions:
+        answer: tuple[_T, ...] | NotListed | NoAnswer
+        answer = await _insist(partial(ask, symbol, since), wait)
+        if isinstance(answer, NoAnswer):
+            return answer
+        if isinstance(answer, NotListed):
+            unlisted.add(symbol)
+        else:
+            rows += answer
+    return tuple(rows)
 
 
 class _Wait:

@@ -117,11 +117,13 @@ class FallbackGateway:
 
     async def orders_since(
         self, symbol: str, since: Nanos
-    ) -> tuple[ExecutionReport, ...] | NoAnswer:
+    ) -> tuple[ExecutionReport, ...] | NotListed | NoAnswer:
         """List every order made since a time. See the port."""
         return await self.on_one_path(lambda path: path.orders_since(symbol, since))
 
-    async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
+    async def trades_since(
+        self, symbol: str, from_id: int
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
         """List every trade from an id on. See the port."""
         return await self.on_one_path(lambda path: path.trades_since(symbol, from_id))
 

@@ -184,14 +184,16 @@ class VenuePath(Protocol):
 
     async def orders_since(
         self, symbol: str, since: Nanos
-    ) -> tuple[ExecutionReport, ...] | NoAnswer:
+    ) -> tuple[ExecutionReport, ...] | NotListed | NoAnswer:
         """List every order of the account made since a time (the venue's), oldest first.
 
         Open or ended, of any client: what the account knows, whoever asks.
         """
         ...
 
-    async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
+    async def trades_since(
+        self, symbol: str, from_id: int
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
         """List every trade of the account from trade id `from_id` on, oldest first.
 
         The venue does not say under which client order id they were made: that field is empty, and

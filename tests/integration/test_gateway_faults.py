@@ -327,7 +327,7 @@ async def test_orders_are_read_to_the_last_page() -> None:
     async with ScriptedVenue() as venue, gateway_to(venue.url) as gateway:
         venue.on("allOrders", page)
         orders = await gateway.orders_since("BTCUSDT", 5 * NANOS_PER_MS)
-        assert not isinstance(orders, NoAnswer)
+        assert isinstance(orders, tuple)
         assert [order.venue_order_id for order in orders] == list(range(1, 1002))
         first, second = await venue.received("allOrders", 2)
     assert first.params["startTime"] == 5

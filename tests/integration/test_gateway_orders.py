@@ -174,7 +174,7 @@ async def test_all_orders_are_listed_open_or_ended() -> None:
 async def listed_orders(gateway: WsGateway, since: int) -> tuple[ExecutionReport, ...]:
     """List the orders since a time; the venue must answer."""
     listed = await gateway.orders_since(SYMBOL, since)
-    assert not isinstance(listed, NoAnswer)
+    assert isinstance(listed, tuple)
     return listed
 
 

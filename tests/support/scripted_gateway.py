@@ -46,8 +46,8 @@ class ScriptedGateway:
         self.queries: deque[QueryOutcome] = deque()
         self.order_tests: deque[OrderTestOutcome] = deque()
         self.open: tuple[ExecutionReport, ...] | NoAnswer = ()
-        self.orders: tuple[ExecutionReport, ...] | NoAnswer = ()
-        self.trades: tuple[Fill, ...] | NoAnswer = ()
+        self.orders: tuple[ExecutionReport, ...] | NotListed | NoAnswer = ()
+        self.trades: tuple[Fill, ...] | NotListed | NoAnswer = ()
         self.trades_found: dict[str, tuple[Fill, ...] | NotListed | NoAnswer] = {}
         self.listing: tuple[Instrument, ...] | NotListed | NoAnswer = ()
         self.holds: dict[bool, tuple[int, Hold]] = {}
@@ -119,12 +119,14 @@ class ScriptedGateway:
 
     async def orders_since(
         self, symbol: str, since: Nanos
-    ) -> tuple[ExecutionReport, ...] | NoAnswer:
+    ) -> tuple[ExecutionReport, ...] | NotListed | NoAnswer:
         """List all orders."""
         self.asked.append(f"orders_since {symbol} {since}")
         return self.orders
 
-    async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
+    async def trades_since(
+        self, symbol: str, from_id: int
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
         """List trades."""
         self.asked.append(f"trades_since {symbol} {from_id}")
         return self.trades
@@ -141,7 +143,7 @@ class ScriptedGateway:
     ) -> tuple[Fill, ...] | NoAnswer:
         """List trades."""
         self.asked.append(f"trades_of_order {symbol} {venue_order_id}")
-        return self.trades
+        return () if isinstance(self.trades, NotListed) else self.trades
 
     async def account(self) -> Account | NoAnswer:
         """Show the balances."""

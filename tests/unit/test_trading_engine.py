@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from genesis.domain.orders import OrderState, OrderType, RefusalRule, ReportKind
+from genesis.domain.orders import OrderState, RefusalRule, ReportKind
 from genesis.engine import venue_questions
 from genesis.engine.canary import CanaryRules
 from genesis.engine.entries import OrderMoved, OrderPrepared, OrderTested
@@ -20,23 +20,21 @@ from genesis.exchange.gateway import (
     BalanceUpdate,
     Found,
     NoAnswer,
+    NotListed,
     NotSent,
     Rejected,
     StreamGap,
     TransferReported,
     Unknown,
 )
-from genesis.limits import LISTING_SPACING
 from genesis.units import NANOS_PER_MS, SCALE
 from tests.support.bench import Bench
 from tests.support.builders import (
     CAPITAL,
     LOT,
     NOW,
-    PRICE,
     SECOND,
     VENUE_MS,
-    btc,
     fill,
     hold,
     quote,
@@ -73,30 +71,15 @@ async def test_a_start_asks_the_venue_about_everything() -> None:
     assert bench.engine.state is EngineState.RUNNING
 
 
-async def test_rules_are_fetched_after_a_filter_failure(bench: Bench) -> None:
-    """The refused order has the listing asked for, and the next one keeps to it."""
-    coarse = btc(tick_size=SCALE)
-    bench.gateway.listing = (coarse, btc(1, "ETHUSDT", "ETH"))
+async def test_trades_of_a_symbol_that_left_the_listing_stop_no_comparison(bench: Bench) -> None:
+    """There is nothing more to come of it; the rest of the view is compared as ever."""
     await bench.engine.execute_trade(signal(quantity=LOT))
-    reason = "Filter failure: PRICE_FILTER"
-    await bench.answer(Rejected(-1013, reason, retryable=False, contradicts_listing=True))
-    bench.clock.at = NOW + LISTING_SPACING
-    with capture_logs() as lines:
-        bench.engine.on_time()
-        await bench.settle()
-    changed = next(line for line in lines if line["event"] == "instrument_changed")
-    assert changed["changes"] == "tick_size 0.01000000 to 1.00000000"
-    wish = signal(
-        2,
-        order_type=OrderType.LIMIT,
-        limit_price=PRICE + 1,
-        quantity=LOT,
-        expires_at=bench.clock.at + SECOND,
-    )
-    await bench.engine.execute_trade(wish)
-    order = bench.core.ledger.find_order("G00-7-1-2-10")
-    assert order is not None
-    assert order.intent.limit_price == PRICE
+    await bench.answer(Accepted(report(OrderState.FILLED, filled_quantity=LOT), (fill(),)))
+    bench.gateway.trades = NotListed()
+    bench.gateway.balances = {"USDT": CAPITAL - 60 * SCALE, "BTC": LOT}
+    await bench.engine.compare()
+    assert bench.gateway.asked[-3:] == ["open_orders None", "trades_since BTCUSDT 2", "account"]
+    assert bench.core.comparison.equal is True
 
 
 async def test_a_signal_that_would_not_be_sent_is_refused_before_it_is_journaled(

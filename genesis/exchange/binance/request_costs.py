@@ -29,7 +29,7 @@ _COSTS: Final = {
     "allOrders": RequestCost(_RECONCILE, 20),
     "account.status": RequestCost(_RECONCILE, 20),
     "account.rateLimits.orders": RequestCost(_RECONCILE, 40),
-    "exchangeInfo": RequestCost(Purpose.READ, 20),
+    "exchangeInfo": RequestCost(_RECONCILE, 20),  # our rules against the venue's
 }
 _OPEN_ORDERS_OF_ONE: Final = RequestCost(_RECONCILE, 6)
 _OPEN_ORDERS_OF_ALL: Final = RequestCost(_RECONCILE, 80)

@@ -98,24 +98,27 @@ class BinancePath(abc.ABC):
 
     async def orders_since(
         self, symbol: str, since: Nanos
-    ) -> tuple[ExecutionReport, ...] | NoAnswer:
+    ) -> tuple[ExecutionReport, ...] | NotListed | NoAnswer:
         """List every order made since a time. See the port."""
         orders: list[ExecutionReport] = []
         params = requests.orders_since_params(symbol, since)
         for _ in range(ORDER_PAGES_MAX):
             page = await self._list("allOrders", params, _read_orders)
             if isinstance(page, NoAnswer):
-                return page
+                return or_not_listed(page)
             orders.extend(page)
             if len(page) < ORDERS_PER_PAGE_MAX:
                 return tuple(orders)
             params = requests.orders_from_params(symbol, page[-1].venue_order_id + 1)
         return NoAnswer(f"more than {ORDER_PAGES_MAX} pages of orders", retryable=False)
 
-    async def trades_since(self, symbol: str, from_id: int) -> tuple[Fill, ...] | NoAnswer:
+    async def trades_since(
+        self, symbol: str, from_id: int
+    ) -> tuple[Fill, ...] | NotListed | NoAnswer:
         """List every trade from an id on. See the port."""
         first = requests.trades_from_params(symbol, from_id)
-        return await self._trades(first, partial(requests.trades_from_params, symbol))
+        trades = await self._trades(first, partial(requests.trades_from_params, symbol))
+        return or_not_listed(trades)
 
     async def trades_made_since(
         self, symbol: str, since: Nanos

@@ -5,9 +5,17 @@ import pytest
 
 from genesis.domain.instruments import UNLISTED, Instrument
 from genesis.domain.orders import OrderState, OrderType, RefusalRule, ReportKind, Side
-from genesis.engine.effects import Announce, CancelOrder, Effect, FetchInstruments, SubmitOrder
+from genesis.engine.effects import (
+    Announce,
+    CancelOrder,
+    Effect,
+    FetchInstruments,
+    QueryOrder,
+    SubmitOrder,
+)
 from genesis.engine.entries import SignalRefused
-from genesis.exchange.gateway import Accepted, NoAnswer, NotListed, NotSent, Rejected
+from genesis.engine.reconciliation import VenueView
+from genesis.exchange.gateway import Accepted, NoAnswer, NotListed, NotSent, Rejected, Unknown
 from genesis.limits import (
     LISTING_REFRESH,
     LISTING_REFRESH_SUSPENDED,
@@ -15,7 +23,7 @@ from genesis.limits import (
     LISTING_SPACING,
 )
 from genesis.units import SCALE
-from tests.support.builders import LOT, NOW, PRICE, SECOND, btc, report
+from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, btc, report
 from tests.support.desk import ORDER, Desk, filled
 
 ALL = FetchInstruments(("BTCUSDT", "ETHUSDT"))
@@ -176,6 +184,35 @@ def test_an_unlisted_symbol_is_asked_about_by_itself(desk: Desk) -> None:
     assert desk.take(desk.core.on_listing(alone, NotListed(), NOW)).effects == []
     effects = listed(desk, ETHER, asked=alone)
     assert effects == [Announce("symbol_resumed", {"symbol": "ETHUSDT"})]
+
+
+def test_a_view_that_finds_a_symbol_unlisted_has_the_rules_asked_for(desk: Desk) -> None:
+    """Once: when it is known, and for symbols that are not ours, there is nothing to ask."""
+    view = VenueView(
+        venue_ms=0,
+        open_orders=(),
+        orders=(),
+        trades=(),
+        balances={"USDT": CAPITAL},
+        balances_at=NOW,
+        unlisted=frozenset({"ETHUSDT", "SOLUSDT"}),
+    )
+    now = NOW + LISTING_SPACING
+    desk.take(desk.core.on_venue_view(view, desk.core.compare_now(now), now))
+    assert questions(desk.tick(now)) == [ALL]
+    desk.take(desk.core.on_listing(FetchInstruments(("ETHUSDT",)), NotListed(), now))
+    desk.take(desk.core.on_venue_view(view, desk.core.compare_now(now), now))
+    assert questions(desk.tick(now + LISTING_SPACING)) == []
+
+
+def test_an_order_on_an_unlisted_symbol_is_asked_about_seldom(desk: Desk) -> None:
+    """The venue will not say what became of it, for as long as it does not list the symbol."""
+    desk.judge(quantity=LOT).answer(Unknown("timeout")).tick(NOW)
+    desk.take(desk.core.on_listing(FetchInstruments(("BTCUSDT",)), NotListed(), NOW))
+    desk.query(NoAnswer("Invalid symbol.", code=-1121, retryable=False), 0)
+    query = QueryOrder("BTCUSDT", ORDER, cancel_first=False)
+    assert query not in desk.tick(NOW + 30 * SECOND - 1).effects
+    assert query in desk.tick(NOW + 30 * SECOND).effects
 
 
 def test_a_venue_that_does_not_list_is_asked_again(desk: Desk) -> None:

@@ -54,7 +54,7 @@ def test_a_session_is_opened_at_the_protocols_weight() -> None:
         ("order.status", Purpose.RECONCILE),
         ("time", Purpose.RECONCILE),
         ("depth", Purpose.READ),
-        ("exchangeInfo", Purpose.READ),
+        ("exchangeInfo", Purpose.RECONCILE),
     ],
 )
 def test_purposes_follow_the_method(method: str, purpose: Purpose) -> None:

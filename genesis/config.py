@@ -10,7 +10,7 @@ settings (`credentials.py`), so a dump never holds one.
 import enum
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +20,11 @@ from genesis.config_fields import AbsolutePath, Fraction, Money, RingSlots, Sect
 from genesis.config_simulation import MarketSettings, VenueSettings
 
 DEFAULT_STATE_DIR: Final = Path("~/.local/state/genesis")
+DEFAULT_ACCOUNT_LOCKS_DIR: Final = Path("~/.local/state/genesis-accounts")
+
+
+Mode: TypeAlias = Literal["sim", "testnet", "demo", "live"]
+"""Where orders go."""
 
 
 class Tier(enum.StrEnum):
@@ -56,7 +61,9 @@ class StrategySettings(Section):
         2, ge=1, le=limits.WORKERS_MAX, description="Worker processes the strategies are dealt to."
     )
     symbols: tuple[Symbol, ...] = Field(
-        (), description="Trade only these instruments. Empty: all that the venue lists."
+        (),
+        description="Trade only these instruments. Empty: those of the roster; in `sim`, all that "
+        "the venue lists.",
     )
     roster: tuple[RosterEntry, ...] | None = Field(
         None,
@@ -251,9 +258,18 @@ class LogSettings(Section):
 class Settings(Section):
     """The whole configuration of one engine."""
 
-    mode: Literal["sim"] = Field("sim", description="`sim`: trade on the simulated venue.")
+    mode: Mode = Field(
+        "sim",
+        description="`sim`: on the simulated venue; `testnet`, `demo`: on Binance's own; `live`: "
+        "with real money.",
+    )
     state_dir: AbsolutePath = Field(
         DEFAULT_STATE_DIR, description="Everything the engine keeps; one engine at a time."
+    )
+    account_locks_dir: AbsolutePath = Field(
+        DEFAULT_ACCOUNT_LOCKS_DIR,
+        description="Locks against two engines on one account, whatever their `state_dir`: one "
+        "place for all engines. Not used in `sim`.",
     )
     capital_quote: Annotated[Money, Field(ge=limits.CAPITAL_QUOTE_MIN)] = Field(
         Decimal(100_000), description="Capital allotted to the engine, in `quote_asset`."
@@ -284,11 +300,41 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _live_begins_with_a_canary(self) -> Self:
+        if self.mode == "live" and self.canary.enabled is False:
+            raise ValueError(
+                "canary.enabled is false: mode live begins with a canary; make it shorter "
+                "(canary.duration_s) if need be"
+            )
+        return self
+
+    @property
+    def is_simulated(self) -> bool:
+        """Tell whether the venue is our own child."""
+        return self.mode == "sim"
+
+    @property
+    def has_canary(self) -> bool:
+        """Tell whether trading begins with a canary."""
+        return self.mode == "live" if self.canary.enabled is None else self.canary.enabled
+
     @property
     def strategy_count(self) -> int:
         """How many strategies run: the roster's length, or the default roster's."""
         roster = self.strategies.roster
         return self.strategies.count if roster is None else len(roster)
+
+    @property
+    def named_symbols(self) -> tuple[str, ...]:
+        """What to trade, as far as it is named; nothing means all that the venue lists.
+
+        A simulated venue lists few symbols, and a roster then picks among them.
+        """
+        strategies = self.strategies
+        if strategies.symbols or strategies.roster is None or self.is_simulated:
+            return strategies.symbols
+        return tuple(sorted({entry.symbol for entry in strategies.roster}))
 
     @property
     def tier(self) -> Tier:

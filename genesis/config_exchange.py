@@ -4,12 +4,21 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from genesis.config_fields import AbsolutePath, Money, Section
+from genesis.config_fields import AbsolutePath, Money, RestUrl, Section, SocketUrl
 
 
 class ExchangeSettings(Section):
-    """How the venue is reached."""
+    """How the venue is reached. Each mode knows its addresses; one that is set replaces them."""
 
+    rest_url: RestUrl | None = Field(
+        None, description="REST, such as https://api1.binance.com/api/v3. Default: by mode."
+    )
+    ws_api_url: SocketUrl | None = Field(
+        None, description="WebSocket API, with its path `/ws-api/v3`. Default: by mode."
+    )
+    streams_url: SocketUrl | None = Field(
+        None, description="Market streams, with their path `/stream`. Default: by mode."
+    )
     ca_file: AbsolutePath | None = Field(
         None,
         description="PEM file of certificate authorities to believe beside the system's own: a "
@@ -22,16 +31,16 @@ class CredentialSettings(Section):
 
     key_file: AbsolutePath | None = Field(
         None,
-        description="TOML with `api_key` and `private_key` (Ed25519, PEM); mode 0600, ours. "
-        "Default: the simulated venue's own key, made in `state_dir`.",
+        description="TOML with `api_key` and `private_key` (Ed25519, PEM); mode 0600, ours. Not "
+        "used in `sim`, whose venue makes a key of its own in `state_dir`.",
     )
 
 
 class CanarySettings(Section):
     """How a version of Genesis begins on an account: with small orders, its books compared."""
 
-    enabled: bool = Field(
-        default=False, description="Begin so, and halt at the first difference of books."
+    enabled: bool | None = Field(
+        None, description="Begin so. Default: in mode `live`, which never does without."
     )
     max_notional: Money = Field(
         Decimal(20), description="Largest order that opens a position meanwhile, in `quote_asset`."

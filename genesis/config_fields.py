@@ -1,8 +1,10 @@
 """What settings are made of: the frozen section, and the kinds of values that several share."""
 
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -47,3 +49,48 @@ RingSlots = Annotated[
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
 """The venue's own name of an instrument."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, by address or as `localhost`, is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_UNENCRYPTED: Final = {"wss": "ws", "https": "http"}
+
+
+def _check_url(value: str, scheme: str) -> str:
+    url = urlsplit(value)
+    host = url.hostname
+    plain = _UNENCRYPTED[scheme]
+    if url.scheme not in (scheme, plain) or not host:
+        raise ValueError(f"must be a URL such as {scheme}://host:port/path")
+    if url.scheme == plain and not is_loopback(host):
+        raise ValueError(
+            f"must begin with {scheme}://: anybody on the way could read and change an unencrypted "
+            "connection to another machine"
+        )
+    if url.query or url.fragment or "@" in url.netloc:
+        raise ValueError("must be scheme, host, port and path alone")
+    _port = url.port  # it raises for one that is no number
+    return value
+
+
+def _socket_url(value: str) -> str:
+    return _check_url(value, "wss")
+
+
+def _rest_url(value: str) -> str:
+    return _check_url(value, "https").rstrip("/")
+
+
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+"""Where WebSockets are opened: `wss`, or `ws` on a loopback address."""
+
+RestUrl = Annotated[str, AfterValidator(_rest_url)]
+"""Where REST calls are made, with the path of their version: `https`, or `http` on loopback."""

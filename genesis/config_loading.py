@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from genesis import limits
 from genesis.config import Settings
+from genesis.config_modes import faults_of_mode
 from genesis.credentials import SECRET_VARIABLES
 from genesis.errors import ConfigError
 from genesis.redaction import is_secret_name
@@ -85,6 +86,7 @@ def load_settings(
     except ValidationError as error:
         faults += [_explain(details, layers) for details in error.errors(include_url=False)]
         raise ConfigError("\n".join(faults)) from None
+    faults += faults_of_mode(settings, environ)
     faults += _missing_files(settings)
     if faults:
         raise ConfigError("\n".join(faults))

@@ -1,13 +1,12 @@
 """The settings of the simulated venue: its market, its rules, and what goes wrong there."""
 
 from decimal import Decimal
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from genesis import limits
-from genesis.config_fields import AbsolutePath, FeeRate, Section
+from genesis.config_fields import AbsolutePath, FeeRate, Section, is_loopback
 
 WindowS = Annotated[int, Field(ge=1, le=86_400)]
 """The window of a rate limit, in whole seconds."""
@@ -185,10 +184,6 @@ class VenueSettings(Section):
     @field_validator("host")
     @classmethod
     def _host_is_loopback(cls, value: str) -> str:
-        try:
-            is_loopback = ip_address(value).is_loopback
-        except ValueError:
-            is_loopback = False
-        if not is_loopback:
+        if value == "localhost" or not is_loopback(value):
             raise ValueError("the simulated venue serves this machine only: use 127.0.0.1 or ::1")
         return value

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pydantic import SecretStr
 
@@ -53,14 +53,40 @@ def load_credentials(
     return Credentials(api_key=SecretStr(api_key), private_key=SecretStr(private_key))
 
 
+def check_key_file(path: Path) -> None:
+    """Look whether a key file can be read, and by us alone, without reading it.
+
+    Raises:
+        ConfigError: It cannot, or others could.
+    """
+    with _open_private(path):
+        pass
+
+
+def _open_private(path: Path) -> BinaryIO:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        _check_is_private(os.fstat(file.fileno()), path)
+    except ConfigError:
+        file.close()
+        raise
+    return file
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"credentials.key_file: {path} cannot be read: {error.strerror}")
+
+
 def _read_key_file(path: Path) -> Credentials:
     place = f"credentials.key_file: {path}"
-    try:
-        with path.open("rb") as file:
-            _check_is_private(os.fstat(file.fileno()), path)
+    with _open_private(path) as file:
+        try:
             content = file.read(limits.KEY_FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{place} cannot be read: {error.strerror}") from None
+        except OSError as error:
+            raise _unreadable(path, error) from None
     if len(content) > limits.KEY_FILE_BYTES_MAX:
         raise ConfigError(f"{place} is longer than {limits.KEY_FILE_BYTES_MAX} bytes")
     try:

@@ -13,8 +13,8 @@ from typing import Final
 
 from genesis import __version__
 from genesis.credentials import load_credentials
-from genesis.domain.order_ids import account_tag
 from genesis.domain.orders import OrderReport, Signal
+from genesis.engine.account_claim import fault_of_account, fault_of_capital
 from genesis.engine.account_summary import summarize
 from genesis.engine.control import Drain, Drained, Stop
 from genesis.engine.engine import TradingEngine
@@ -24,9 +24,10 @@ from genesis.engine.locks import AccountLock
 from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
-from genesis.errors import ConfigError
+from genesis.engine.venue_questions import read_account
+from genesis.errors import ConfigError, VenueUnreachable
 from genesis.exchange.binance.signing import Signer, make_signer
-from genesis.exchange.gateway import UserEvent
+from genesis.exchange.gateway import Account, NoAnswer, UserEvent
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.codec import decode_signals, encode_report
 from genesis.ipc.links import RingPublisher, RingSubscriber
@@ -62,7 +63,7 @@ async def run(context: ChildContext) -> None:
     sys.setswitchinterval(JOURNAL_SWITCH_INTERVAL_SECONDS)
     signer = _signer(context)
     state = StateDirectory(context.settings.state_dir)
-    tag = account_tag(signer.api_key)
+    tag = state.account_tag(signer.api_key)
     durability = context.settings.orders.durability
     with contextlib.ExitStack() as undo:
         lock = AccountLock.acquire(state.account_lock_path(tag))
@@ -83,7 +84,7 @@ def _signer(context: ChildContext) -> Signer:
     """Read the trading key: the configured one, or the simulated venue's own."""
     settings = context.settings
     key_file = settings.credentials.key_file
-    if key_file is None and settings.mode == "sim":
+    if settings.is_simulated:
         key_file = StateDirectory(settings.state_dir).sim_key_path
     credentials = load_credentials(key_file)
     if credentials is None:
@@ -137,6 +138,7 @@ class _Executor:
             quote_of=self._quotes.get,
             tell=self._publish,
         )
+        self._held = contextlib.ExitStack()  # until the end of this life
         self._counted_orders = ledger.state.orders_prepared
         self._counted_fills = ledger.state.fills_booked
 
@@ -161,10 +163,12 @@ class _Executor:
                 subscriber.close()
             self._reports.close()
             self._quotes.close()
+            self._held.close()
 
     async def _work(self) -> None:
         await self._venue.socket.wait_ready(GATEWAY_READY)
-        await self._engine.start(_BOOT_ID.read_text().strip())
+        account_id = await self._claim_account()
+        await self._engine.start(_BOOT_ID.read_text().strip(), account_id)
         await self._recover()
         async with self._background() as group:
             trading = group.create_task(self._trade())
@@ -179,15 +183,57 @@ class _Executor:
         await self._engine.save_snapshot()
         self._summarize()
 
+    async def _claim_account(self) -> int:
+        """Make sure that the books are this account's, and that nobody else trades on it.
+
+        Raises:
+            ConfigError: The books are another account's.
+            LockHeld: Another engine trades on it, on a state directory of its own.
+        """
+        account = await self._read_account()
+        settings = self._context.settings
+        fault = fault_of_account(self._core.ledger, account.account_id, str(settings.state_dir))
+        if fault:
+            raise ConfigError(fault)
+        if not settings.is_simulated:
+            lock = AccountLock.of_account(
+                settings.account_locks_dir, settings.mode, account.account_id
+            )
+            self._held.callback(lock.release)
+        return account.account_id
+
+    async def _check_capital(self) -> None:
+        """Refuse to begin on less than was allotted; where there are positions, only reduce them.
+
+        Raises:
+            ConfigError: There is less, and no position that would have to be looked after.
+        """
+        account = await self._read_account()
+        core, asset = self._core, self._context.settings.quote_asset
+        free = {balance.asset: balance.free for balance in account.balances}
+        fault = fault_of_capital(core.ledger, core.valuation, free.get(asset, 0), asset)
+        if fault and core.valuation.exposure:
+            await self._engine.halt(fault)
+        elif fault:
+            raise ConfigError(fault)
+
+    async def _read_account(self) -> Account:
+        account = await self._venue.gateway.on_one_path(read_account)
+        if isinstance(account, NoAnswer):
+            raise VenueUnreachable(f"the venue does not show the account: {account.reason}")
+        return account
+
     async def _recover(self) -> None:
         """Wait for the venue's answers, and ask again where one does not come.
 
         The parent is told at the first of them: after a power cut the time fence comes behind it,
-        and signals wait in their rings meanwhile.
+        and signals wait in their rings meanwhile. What the account holds then says nothing yet.
         """
         async with asyncio.TaskGroup() as group:
             asking = group.create_task(self._every(MARK_PERIOD, self._watch_time))
             await self._engine.answered()
+            if self._core.state is not EngineState.RECOVERING:
+                await self._check_capital()
             self._context.ready({"account_epoch": self._context.spec.epoch})
             await self._engine.recovered()
             asking.cancel()

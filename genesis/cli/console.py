@@ -30,12 +30,9 @@ class Console:
 
     def begin(self, settings: Settings) -> None:
         """Say what is about to run, and where its facts go."""
-        market: str = settings.market.source
-        if settings.market.path is not None:
-            market = f"{market} of {settings.market.path}"
         self._write(
             f"genesis {__version__}: {settings.strategy_count} strategies in "
-            f"{settings.strategies.workers} workers on the {market} market, "
+            f"{settings.strategies.workers} workers on {_venue(settings)}, "
             f"{settings.capital_quote:,} {settings.quote_asset}\n"
             f"state {settings.state_dir}, log {settings.log_path}; Ctrl-C stops\n"
         )
@@ -71,3 +68,13 @@ class Console:
             self._stream.flush()
         except OSError:
             self._open = False
+
+
+def _venue(settings: Settings) -> str:
+    """Say where is traded; that it is for real stands out."""
+    if settings.mode == "live":
+        return "Binance, LIVE"
+    if not settings.is_simulated:
+        return f"Binance's {settings.mode}"
+    market = settings.market
+    return f"the {market.source}{'' if market.path is None else f' of {market.path}'} market"

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from genesis.cli.console import Console
+from genesis.cli.live import ask_for_confirmation, check_live_options
 from genesis.cli.options import duration_in_seconds, settings_from_options, settings_options
 from genesis.engine.orchestrator import run_engine
 from genesis.errors import EXIT_OK, GenesisError, UsageError
@@ -18,6 +19,8 @@ from genesis.errors import EXIT_OK, GenesisError, UsageError
 @click.option(
     "--report", type=click.Path(path_type=Path), help="Write a JSON summary here at the end."
 )
+@click.option("--live", "is_live", is_flag=True, help="Trade with real money, in mode live.")
+@click.option("--yes", "is_confirmed", is_flag=True, help="Confirm --live without being asked.")
 @settings_options
 def run(
     config_file: Path | None,
@@ -27,12 +30,17 @@ def run(
     market: str | None,
     run_for: str | None,
     report: Path | None,
+    is_live: bool,
+    is_confirmed: bool,
 ) -> int:
     """Trade until Ctrl-C, SIGTERM or `genesis stop`."""
     settings = settings_from_options(config_file, state, overrides, market)
     run_for_s = None if run_for is None else duration_in_seconds(run_for)
     if report is not None and not os.access(report.absolute().parent, os.W_OK):
         raise UsageError(f"--report {report}: its directory does not exist or cannot be written")
+    check_live_options(settings, is_live=is_live, is_confirmed=is_confirmed)
+    if is_live and not is_confirmed:
+        ask_for_confirmation(settings)
     console = Console(sys.stdout)
     console.begin(settings)
     try:

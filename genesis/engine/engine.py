@@ -141,9 +141,9 @@ class TradingEngine:
         """Wait for an error that must end the process, and raise it."""
         await self._failure
 
-    async def start(self, boot_id: str) -> None:
+    async def start(self, boot_id: str, account_id: int = 0) -> None:
         """Begin an epoch: write it down, ask the venue about everything, trade on its answer."""
-        self._enact(self.core.start(boot_id, self._clock.now()))
+        self._enact(self.core.start(boot_id, self._clock.now(), account_id))
         await self._flush()
 
     async def answered(self) -> None:
@@ -235,6 +235,11 @@ class TradingEngine:
             writing = self._journal.begin_checkpoint()
             if writing is not None:
                 await writing
+
+    async def halt(self, reason: str) -> None:
+        """Stop all entries until a person resumes; return when that is durable."""
+        self._enact(self.core.halt(reason, self._clock.now()))
+        await self._flush()
 
     async def begin_stop(self) -> None:
         """Take in nothing more and cancel what works."""

@@ -34,6 +34,13 @@ class EpochStarted(msgspec.Struct, frozen=True, tag="epoch"):
     is_synced: bool = True
 
 
+class AccountBound(msgspec.Struct, frozen=True, tag="account"):
+    """These are the books of the account that the venue calls by this number, and of no other."""
+
+    account_id: int
+    at: Nanos
+
+
 class EntriesMissed(msgspec.Struct, frozen=True, tag="missed"):
     """The journal may lack orders of ours made since `since`; the venue has them."""
 
@@ -203,6 +210,7 @@ class StoppedCleanly(msgspec.Struct, frozen=True, tag="stopped"):
 
 Entry: TypeAlias = (
     EpochStarted
+    | AccountBound
     | EntriesMissed
     | EntriesCompleted
     | BalanceOpened
@@ -226,6 +234,7 @@ Entry: TypeAlias = (
 
 MILESTONES: Final = (
     EpochStarted,
+    AccountBound,
     EntriesMissed,
     EntriesCompleted,
     BalanceOpened,

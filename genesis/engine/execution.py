@@ -28,6 +28,7 @@ from genesis.engine.effects import (
     SearchTrades,
 )
 from genesis.engine.entries import (
+    AccountBound,
     BalanceOpened,
     EntriesMissed,
     Entry,
@@ -105,7 +106,7 @@ class ExecutionCore:
         self._teller = Teller(
             ledger=ledger,
             catalogue=catalogue,
-            strategy_ids={spec.number: spec.strategy_id for spec in strategies},
+            strategies=self._strategies,
             epoch=epoch,
         )
         self._books = Bookkeeper(ledger, self._teller, self._cursor)
@@ -172,8 +173,10 @@ class ExecutionCore:
         """Tell whether no order of ours is in flight or working."""
         return not self.ledger.state.live_orders
 
-    def start(self, boot_id: str, now: Nanos) -> list[Effect]:
+    def start(self, boot_id: str, now: Nanos, account_id: int = 0) -> list[Effect]:
         """Begin an epoch on what the journal held: the one start-up path, crash or not.
+
+        `account_id` is whose books these are from now on (0: not known).
 
         Nothing is judged before the venue's first answer (`on_venue_view`), which also opens the
         balances of an account seen for the first time. If the machine itself died since an epoch
@@ -184,6 +187,8 @@ class ExecutionCore:
         begun: list[Entry] = [EpochStarted(self._epoch, boot_id, now, self._is_synced)]
         if not (state.stopped_cleanly or state.is_synced) and boot_id != state.boot_id:
             begun.append(EntriesMissed(state.written_at, now))
+        if account_id not in (0, state.account_id):
+            begun.append(AccountBound(account_id, now))
         started = self._books.record(*begun)
         self._adoption.begin()
         return [
@@ -383,16 +388,7 @@ class ExecutionCore:
 
     def tell_positions(self, now: Nanos) -> list[Effect]:
         """Tell every strategy that holds something what it holds."""
-        effects: list[Effect] = []
-        for number, spec in self._strategies.items():
-            instrument = self._catalogue.by_symbol(spec.symbol)
-            if instrument is None:
-                continue
-            if self.ledger.position(spec.strategy_id, spec.symbol).fills:
-                effects.append(
-                    self._teller.tell_position(number, instrument.instrument_id, spec.symbol, now)
-                )
-        return effects
+        return [*self._teller.tell_positions(now)]
 
     def halt(self, reason: str, now: Nanos) -> list[Effect]:
         """Stop all entries until a person resumes; durable."""

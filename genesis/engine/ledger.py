@@ -19,6 +19,7 @@ from genesis.domain.orders import (
 )
 from genesis.domain.positions import BalanceFold, Position
 from genesis.engine.entries import (
+    AccountBound,
     BalanceOpened,
     BooksAgreed,
     CanaryBegun,
@@ -132,6 +133,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     incomplete_since: Nanos | None = None
     epoch: int = 0
     boot_id: str = ""
+    account_id: int = 0
     is_synced: bool = True
     stopped_cleanly: bool = True
     live_orders: dict[str, Order] = msgspec.field(default_factory=dict)
@@ -217,6 +219,7 @@ class Ledger:
         entry: BooksAgreed
         | EquityMarked
         | EpochStarted
+        | AccountBound
         | EntriesMissed
         | EntriesCompleted
         | TradingHalted
@@ -237,11 +240,21 @@ class Ledger:
                 state.boot_id = entry.boot_id
                 state.is_synced = entry.is_synced
                 state.stopped_cleanly = False
+            case AccountBound(account_id=account_id):
+                state.account_id = account_id
             case EntriesMissed(since=since):
                 earlier = state.incomplete_since
                 state.incomplete_since = since if earlier is None else min(since, earlier)
             case EntriesCompleted():
                 state.incomplete_since = None
+            case TradingHalted() | TradingResumed():
+                self._apply_halt(entry)
+            case StoppedCleanly():
+                state.stopped_cleanly = True
+
+    def _apply_halt(self, entry: TradingHalted | TradingResumed) -> None:
+        state = self.state
+        match entry:
             case TradingHalted(reason=reason, strategy_id=None):
                 state.halt_reason = reason
             case TradingHalted(reason=reason, strategy_id=str(strategy_id)):
@@ -250,8 +263,6 @@ class Ledger:
                 state.halt_reason = ""
                 state.halted_strategies.clear()
                 self._restart_canary()
-            case StoppedCleanly():
-                state.stopped_cleanly = True
 
     def _apply_to_canary(
         self, entry: CanaryBegun | OrderTested | CanaryServed | CanaryPassed

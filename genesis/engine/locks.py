@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Final, Self
 
-from genesis.errors import LockHeld, ResourceError
+from genesis.errors import ConfigError, LockHeld, ResourceError
 
 _PID_CHARS_MAX: Final = 20
 
@@ -74,6 +74,24 @@ class InstanceLock(FileLock):
 
 class AccountLock(FileLock):
     """The one executor's hold on its account: two that write orders could send one twice."""
+
+    @classmethod
+    def of_account(cls, directory: Path, mode: str, account_id: int) -> Self:
+        """Lock an account of a real venue, by the number that it has there.
+
+        Engines on other state directories lock it at the same place, so `directory` is one for all.
+
+        Raises:
+            ConfigError: The directory cannot be made.
+            LockHeld: Another executor trades on it.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"account_locks_dir: {directory} cannot be made: {error.strerror}"
+            ) from error
+        return cls.acquire(directory / f"{mode}-{account_id}.lock")
 
     @staticmethod
     def _told(path: Path, holder: str) -> str:

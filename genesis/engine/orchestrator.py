@@ -20,11 +20,13 @@ from genesis import __version__, limits
 from genesis.clock import EngineClock
 from genesis.config import Settings
 from genesis.control_socket import Command, ControlServer, Peer
+from genesis.credentials import check_key_file
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.engine.boot import PARENT_BOARD_PAGE
 from genesis.engine.control import Drain, Stop
 from genesis.engine.engine_report import EngineReport, write_report
 from genesis.engine.health_monitor import Judgement
+from genesis.engine.listing_check import check_listing
 from genesis.engine.locks import InstanceLock
 from genesis.engine.roles import START_ORDER
 from genesis.engine.run_plan import RunPlan
@@ -87,10 +89,13 @@ def run_engine(
         GenesisError: The engine could not start, or could not go on. Nothing is left behind.
     """
     surroundings = surroundings or Surroundings()
+    if settings.credentials.key_file is not None and not settings.is_simulated:
+        check_key_file(settings.credentials.key_file)
     state = StateDirectory(settings.state_dir)
     state.prepare()
     with contextlib.ExitStack() as owned:
         owned.enter_context(InstanceLock.acquire(state.lock_path))
+        state.claim_mode(settings.mode)
         log_file = LogFile.open(settings.log_path)
         owned.callback(log_file.close)
         output_fd = state.open_output()
@@ -193,17 +198,22 @@ class Orchestrator:
                 self._supervisor.start(seat, board)
             if not await self._until(partial(self._supervisor.is_ready, seats)):
                 return False
-            if role == "venue" and not await self._learn_market(seats[0]):
+            if role == "venue" and not await self._learn_market(seats):
                 return False
         self._enter("running")
         return True
 
-    async def _learn_market(self, venue: Seat) -> bool:
-        """Ask the venue what it lists, and deal the roster over it; False if the run is to end."""
-        self._plan.learn_venue(self._supervisor.posts[venue.name].detail)
+    async def _learn_market(self, venues: Sequence[Seat]) -> bool:
+        """Ask the venue what it lists, and deal the roster over it; False if the run is to end.
+
+        Where it listens, a venue of ours has said.
+        """
+        for venue in venues:
+            self._plan.learn_venue(self._supervisor.posts[venue.name].detail)
         instruments = await self._list_instruments()
         if instruments is None:
             return False
+        check_listing(self._settings, instruments)
         state = self._plan.state
         shards = self._surroundings.plan_shards(
             self._settings, InstrumentCatalogue(instruments), state.number_strategies
@@ -231,7 +241,7 @@ class Orchestrator:
 
     def _fetch_instruments(self) -> tuple[Instrument, ...]:
         """Ask the venue; it blocks, so it runs in a thread while the children are tended."""
-        symbols = self._settings.strategies.symbols or None
+        symbols = self._settings.named_symbols or None
         try:
             return self._surroundings.fetch_instruments(
                 self._plan.endpoints, symbols, limits.LISTING_TIMEOUT

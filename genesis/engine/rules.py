@@ -54,7 +54,7 @@ def order_rules(settings: Settings, account_tag: str) -> OrderRules:
 def canary_rules(settings: Settings, program: str) -> CanaryRules | None:
     """Return what the canary of this version demands, or None if there is to be none."""
     canary = settings.canary
-    if not canary.enabled:
+    if not settings.has_canary:
         return None
     return CanaryRules(
         program=program,

@@ -1,11 +1,12 @@
 """What each child of a run is told (I/O).
 
-The plan fills while the engine starts: where the venue listens is known once it does, what it lists
-once it was asked. A successor is told the same as its predecessor, but for its epoch.
+The plan fills while the engine starts: where a simulated venue listens is known once it does, what
+a venue lists once it was asked. A successor is told the same as its predecessor, but for its epoch.
 """
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from genesis.clock import EngineClock
 from genesis.config import Settings
@@ -15,6 +16,7 @@ from genesis.engine.state_directory import StateDirectory
 from genesis.engine.surroundings import Shards
 from genesis.engine.wiring import Seat, Wiring
 from genesis.errors import ChildFailed
+from genesis.exchange.binance.endpoints import endpoints_of
 from genesis.exchange.endpoints import Endpoints
 from genesis.strategies.base import StrategySpec
 
@@ -35,15 +37,17 @@ class RunPlan:
         self.wiring = wiring
         self.clock = clock
         self._log_fd = log_fd
-        self._trading_key = state.sim_trading_key()
+        self._trading_key = state.sim_trading_key() if settings.is_simulated else None
         self._venue_settings = settings
-        self._endpoints: Endpoints | None = None
+        self._endpoints = None if settings.is_simulated else endpoints_of(settings)
         self._instruments: tuple[Instrument, ...] = ()
         self._shards: Shards = ()
 
     @property
     def market_name(self) -> str:
-        """What the venue shows, in a few words."""
+        """What the venue shows, in a few words: for one that is not ours, its host."""
+        if not self.settings.is_simulated:
+            return urlsplit(self.endpoints.streams_url).netloc
         market = self.settings.market
         return market.source if market.path is None else f"{market.source}:{market.path.name}"
 

@@ -16,7 +16,9 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from genesis.config import Mode
 from genesis.credentials import load_credentials
+from genesis.domain.order_ids import account_tag
 from genesis.engine.boot import TradingKey
 from genesis.engine.strategy_registry import assign_numbers
 from genesis.errors import ConfigError, StorageError
@@ -24,6 +26,7 @@ from genesis.limits import EPOCH_MAX
 
 _PRIVATE_DIRECTORY: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
+_JOURNAL_SUFFIX: Final = ".journal.db"
 
 
 class StateDirectory:
@@ -47,13 +50,13 @@ class StateDirectory:
         """The key that trades on the simulated venue, in the form of any key file."""
         return self.path / "sim_key.toml"
 
-    def account_lock_path(self, account_tag: str) -> Path:
+    def account_lock_path(self, tag: str) -> Path:
         """Return the file that the lock of one account is on."""
-        return self.path / f"{account_tag}.lock"
+        return self.path / f"{tag}.lock"
 
-    def journal_path(self, account_tag: str) -> Path:
+    def journal_path(self, tag: str) -> Path:
         """Return the file of one account's journal."""
-        return self.path / f"{account_tag}.journal.db"
+        return self.path / f"{tag}{_JOURNAL_SUFFIX}"
 
     def prepare(self) -> None:
         """Make the directory, for its owner alone, or check that it is such a one.
@@ -77,6 +80,48 @@ class StateDirectory:
         except OSError as error:
             raise ConfigError(f"{place} cannot be used: {error.strerror}") from error
 
+    def claim_mode(self, mode: Mode) -> None:
+        """Take the directory for a mode, which the first start decides for good.
+
+        Orders, positions and their numbers of one venue mean nothing to another.
+
+        Raises:
+            ConfigError: It was taken for another mode.
+            StorageError: That cannot be read or written.
+        """
+        path = self.path / "mode"
+        text = self._read(path)
+        if text is None and self._epoch_path.exists():
+            text = b"sim"  # modes came later, and this directory before them
+        owner = mode if text is None else text.decode(errors="replace").strip()
+        if owner != mode:
+            raise ConfigError(
+                f"state_dir: {self.path} belongs to mode {owner}, and this is mode {mode}: "
+                "use a state_dir of its own for each mode"
+            )
+        if text is None:
+            self._replace(path, f"{mode}\n".encode())
+
+    def account_tag(self, api_key: str) -> str:
+        """Return the tag of the account: that of the journal, or by the key if there is none yet.
+
+        A new key of the same account so finds the journal of the old one; whether it is the same
+        account, the venue tells.
+
+        Raises:
+            StorageError: There are journals of several accounts.
+        """
+        tags = sorted(
+            path.name.removesuffix(_JOURNAL_SUFFIX)
+            for path in self.path.glob(f"*{_JOURNAL_SUFFIX}")
+        )
+        if len(tags) > 1:
+            raise StorageError(
+                f"{self.path} holds the journals of several accounts ({', '.join(tags)}), and a "
+                "state directory belongs to one: move the others away"
+            )
+        return tags[0] if tags else account_tag(api_key)
+
     def next_epoch(self) -> int:
         """Return a number that no child was ever started with, durable before it is used.
 
@@ -85,7 +130,7 @@ class StateDirectory:
         Raises:
             StorageError: The counter is damaged, gone or cannot be written.
         """
-        path = self.path / "epoch"
+        path = self._epoch_path
         text = self._read(path)
         if text is None and self._strategy_numbers_path.exists():
             raise StorageError(
@@ -156,6 +201,10 @@ class StateDirectory:
             return os.open(path, flags, _PRIVATE_FILE)
         except OSError as error:
             raise StorageError(f"{path} cannot be opened: {error.strerror}") from error
+
+    @property
+    def _epoch_path(self) -> Path:
+        return self.path / "epoch"
 
     @property
     def _strategy_numbers_path(self) -> Path:

@@ -1,13 +1,14 @@
 """What strategies are told: refusals, the fate of their orders, their fills, their position."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from genesis.domain.instruments import InstrumentCatalogue
+from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.orders import Fill, OrderReport, OrderState, ReportKind, Side, Signal
 from genesis.engine.effects import Tell
 from genesis.engine.ledger import Ledger, Order
-from genesis.units import SCALE, Nanos
+from genesis.strategies.base import StrategySpec
+from genesis.units import SCALE, Nanos, Quantity
 
 _EPOCH_SHIFT: Final = 32
 """Reports count up from the executor's epoch in the upper half, so they rise over restarts."""
@@ -32,17 +33,18 @@ class Teller:
         *,
         ledger: Ledger,
         catalogue: InstrumentCatalogue,
-        strategy_ids: Mapping[int, str],
+        strategies: Mapping[int, StrategySpec],
         epoch: int,
     ) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
-        self._strategy_ids = strategy_ids
+        self._strategies = strategies
         self._sequence = epoch << _EPOCH_SHIFT
 
     def strategy_id(self, strategy_number: int) -> str:
         """Return the name behind a permanent strategy number."""
-        return self._strategy_ids.get(strategy_number, UNKNOWN_STRATEGY)
+        spec = self._strategies.get(strategy_number)
+        return UNKNOWN_STRATEGY if spec is None else spec.strategy_id
 
     def instrument_id(self, symbol: str) -> int:
         """Return this run's id of a symbol, -1 if it is not traded in this run."""
@@ -88,20 +90,27 @@ class Teller:
             return self._tell(order, ReportKind.FILLED, price, order.booked_quantity, now)
         return self.tell_order(order, TERMINAL_KINDS[order.state], now)
 
-    def tell_position(
-        self, strategy_number: int, instrument_id: int, symbol: str, now: Nanos
+    def tell_positions(self, now: Nanos) -> Iterator[Tell]:
+        """Tell every strategy that ever held something what it holds."""
+        for number, spec in self._strategies.items():
+            instrument = self._catalogue.by_symbol(spec.symbol)
+            held = self._ledger.position(spec.strategy_id, spec.symbol)
+            if instrument is not None and held.fills:
+                yield self._tell_position(number, instrument, held.quantity, now)
+
+    def _tell_position(
+        self, strategy_number: int, instrument: Instrument, quantity: Quantity, now: Nanos
     ) -> Tell:
-        """Tell a strategy what it holds of one instrument."""
         return Tell(
             OrderReport(
                 report_sequence=self._next(),
                 strategy_number=strategy_number,
                 epoch=0,
                 signal_sequence=0,
-                instrument_id=instrument_id,
+                instrument_id=instrument.instrument_id,
                 side=Side.BUY,
                 kind=ReportKind.POSITION,
-                position=self._position(self.strategy_id(strategy_number), symbol),
+                position=quantity,
                 at=now,
             )
         )

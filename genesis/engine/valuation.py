@@ -22,7 +22,7 @@ class Valuation:
     def __init__(self, ledger: Ledger, catalogue: InstrumentCatalogue, capital: Amount) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
-        self._capital = capital
+        self.capital = capital
         self._marks: dict[str, Price] = {}
         self.realized: Amount = 0
         self.unrealized: Amount = 0
@@ -32,12 +32,12 @@ class Valuation:
     @property
     def equity(self) -> Amount:
         """Return what the allotted capital has become."""
-        return self._capital + self.realized + self.unrealized
+        return self.capital + self.realized + self.unrealized
 
     @property
     def peak_equity(self) -> Amount:
         """Return the highest equity marked so far."""
-        return max(self._ledger.state.peak_equity, self._capital)
+        return max(self._ledger.state.peak_equity, self.capital)
 
     @property
     def day_profit(self) -> Amount:

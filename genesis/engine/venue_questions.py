@@ -43,6 +43,11 @@ async def look_up_order(asked: QueryOrder, path: VenuePath) -> Sighting | NoAnsw
     return outcome if isinstance(outcome, NoAnswer) else Sighting(outcome, venue_ms)
 
 
+async def read_account(path: VenuePath) -> Account | NoAnswer:
+    """Read whose account it is and what it holds."""
+    return await _insist(path.account, None)
+
+
 async def fetch_view(asked: Reconcile, held_max: Nanos, path: VenuePath) -> VenueView | NoAnswer:
     """Read all that reconciliation compares with; nothing, where one part is not answered.
 

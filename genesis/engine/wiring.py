@@ -37,9 +37,13 @@ class Seat(msgspec.Struct, frozen=True):
 
 
 def seats_of(settings: Settings) -> tuple[Seat, ...]:
-    """Return the seats of a run, in the order in which they are filled."""
+    """Return the seats of a run, in the order in which they are filled.
+
+    A venue is ours to start only in mode `sim`.
+    """
     page = PARENT_BOARD_PAGE + 1
-    single = [Seat(role, role, page + row) for row, role in enumerate(_SINGLE_ROLES)]
+    roles = [role for role in _SINGLE_ROLES if role != "venue" or settings.is_simulated]
+    single = [Seat(role, role, page + row) for row, role in enumerate(roles)]
     page += len(single)
     workers = [
         Seat(f"worker-{worker}", "strategy", page + worker, worker)

@@ -113,10 +113,14 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole account. An asset that is not listed is at zero."""
+    """The whole account. An asset that is not listed is at zero.
+
+    `account_id` is the venue's own number for it, whichever of its keys asks; 0 where it has none.
+    """
 
     balances: tuple[Balance, ...]
     can_trade: bool
+    account_id: int = 0
     updated_at: Nanos
     received_at: Nanos
 

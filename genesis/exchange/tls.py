@@ -4,11 +4,11 @@ Certificate and host name are verified, always; there is no setting that turns i
 authorities are believed, and those of one extra file: a company's own, or a test's.
 """
 
-import ipaddress
 import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
+from genesis.config_fields import is_loopback
 from genesis.errors import ConfigError
 
 _ENCRYPTED: Final = frozenset({"https", "wss"})
@@ -35,7 +35,7 @@ def tls_for(url: str, ca_file: str) -> ssl.SSLContext | None:
         raise ConfigError(f"{url!r} is no address of a venue: it begins with wss:// or https://")
     if parts.scheme in _ENCRYPTED:
         return _context(ca_file)
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise ConfigError(
             f"{url}: anybody on the way could read and change an unencrypted connection to another "
             f"machine; use {parts.scheme}s://"
@@ -58,12 +58,3 @@ def _context(ca_file: str) -> ssl.SSLContext:
     assert context.verify_mode is ssl.CERT_REQUIRED, "a venue proves who it is"
     assert context.check_hostname, "a certificate of another host proves nothing"
     return context
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -78,7 +78,7 @@ def test_books_that_differ_by_one_unit_halt_for_good(tmp_path: Path) -> None:
         engine.wait_for(lambda status: phase_of(status) == "capped" and bool(status.ledger_equal))
         assert engine.stop() == 0
     with contextlib.closing(sqlite3.connect(state / "venue.db")) as venue:
-        venue.execute("UPDATE balances SET free = free - 1 WHERE asset = 'USDT'")
+        venue.execute("UPDATE balances SET free = free + 1 WHERE asset = 'USDT'")
         venue.commit()
     with LiveProgram(state, tmp_path / "second.json", LONG, *OVERRIDES) as engine:
         status = engine.wait_for(lambda status: bool(status.halt_reason))

@@ -122,3 +122,39 @@ def _undescribed(model: type[BaseModel]) -> list[str]:
 def test_every_setting_is_described() -> None:
     """The description is the only documentation of a setting, so none goes without."""
     assert _undescribed(Settings) == []
+
+
+@pytest.mark.parametrize(
+    ("exchange", "complaint"),
+    [
+        ({"ws_api_url": "ws://venue.example/ws-api/v3"}, "must begin with wss://"),
+        ({"rest_url": "http://192.0.2.1/api/v3"}, "must begin with https://"),
+        ({"streams_url": "https://venue.example/stream"}, "a URL such as wss://"),
+        ({"streams_url": "wss:///stream"}, "a URL such as wss://"),
+        ({"ws_api_url": "wss://user:word@venue.example/"}, "host, port and path alone"),
+        ({"ws_api_url": "wss://venue.example/?a=b"}, "host, port and path alone"),
+        ({"ws_api_url": "wss://venue.example:port/"}, "Port could not be cast"),
+    ],
+)
+def test_a_venue_is_reached_encrypted_or_on_this_machine(
+    exchange: dict[str, object], complaint: str
+) -> None:
+    """Keys and orders never cross a network in the clear."""
+    with pytest.raises(ValidationError, match=complaint):
+        Settings.model_validate({"exchange": exchange})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "[::1]:80", "localhost"])
+def test_a_venue_on_this_machine_may_do_without_encryption(host: str) -> None:
+    """Tests and tunnels end here."""
+    exchange = {"ws_api_url": f"ws://{host}/ws-api/v3", "rest_url": f"http://{host}/api/v3"}
+    assert Settings.model_validate({"exchange": exchange}).exchange.rest_url is not None
+
+
+def test_live_begins_with_a_canary_and_others_on_request() -> None:
+    """Real money is never risked at full size first."""
+    assert Settings(mode="live").has_canary
+    assert not Settings(mode="testnet").has_canary
+    assert Settings.model_validate({"canary": {"enabled": True}}).has_canary
+    with pytest.raises(ValidationError, match="mode live begins with a canary"):
+        Settings.model_validate({"mode": "live", "canary": {"enabled": False}})

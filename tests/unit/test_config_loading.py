@@ -81,13 +81,13 @@ def test_variables_of_other_programs_and_secrets_are_no_settings() -> None:
 
 def test_all_faults_of_all_sources_are_told_at_once(config_file: Path) -> None:
     """One round of corrections is enough, whatever and wherever is wrong."""
-    config_file.write_text('mode = "live"\nstat_dir = "x"\n[market]\nspeed = 2000\n')
+    config_file.write_text('mode = "paper"\nstat_dir = "x"\n[market]\nspeed = 2000\n')
 
     faults = faults_of(config_file, ("market.rate=0", "nonsense"), {"GENESIS_RISKS__A": "1"})
 
     assert sorted(faults) == sorted(
         [
-            f"mode ({config_file}): is 'live'; must be 'sim'",
+            f"mode ({config_file}): is 'paper'; must be 'sim', 'testnet', 'demo' or 'live'",
             f"stat_dir ({config_file}): unknown key; did you mean 'state_dir'?",
             f"market.speed ({config_file}): is 2000; must be less than or equal to 1000",
             "market.rate (--set market.rate): is '0'; must be greater than or equal to 1",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genesis import limits
-from genesis.credentials import load_credentials
+from genesis.credentials import check_key_file, load_credentials
 from genesis.errors import ConfigError
 
 KEY_FILE = 'api_key = "canary-api"\nprivate_key = """canary-private"""\n'
@@ -103,3 +103,12 @@ def test_half_a_key_is_refused(name: str) -> None:
     """A variable without its other half is a slip, not a wish to trade without a key."""
     with pytest.raises(ConfigError, match="the key needs both parts"):
         load_credentials(None, {name: "canary"})
+
+
+def test_a_key_file_is_judged_without_being_read(tmp_path: Path) -> None:
+    """The parent looks whether the executor will be able to, and never holds the key itself."""
+    check_key_file(write_key_file(tmp_path / "key.toml", "no key in here"))
+    with pytest.raises(ConfigError, match="chmod 600"):
+        check_key_file(write_key_file(tmp_path / "open.toml", mode=0o644))
+    with pytest.raises(ConfigError, match=r"key_file: .*none.toml cannot be read: No such file"):
+        check_key_file(tmp_path / "none.toml")

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from genesis.config_exchange import CredentialSettings
 from genesis.domain.instruments import Instrument
 from genesis.engine.engine_report import EngineReport
 from genesis.engine.orchestrator import run_engine
@@ -294,3 +295,66 @@ def test_a_venue_that_names_no_port_cannot_be_traded_on(run: Run) -> None:
     """Nobody could find it."""
     with pytest.raises(ChildFailed, match="did not say which port"):
         run(venue="silent")
+
+
+def real_venue(run: Run, tmp_path: Path) -> Path:
+    """Let the run trade on a venue that is not its own, with a key; return where the key is."""
+    key_file = tmp_path / "key.toml"
+    key_file.write_text('api_key = "a"\nprivate_key = "p"\n')
+    key_file.chmod(0o600)
+    real = {
+        "mode": "testnet",
+        "credentials": CredentialSettings(key_file=key_file),
+        "strategies": run.settings.strategies.model_copy(update={"symbols": ("BTCUSDT",)}),
+    }
+    run.settings = run.settings.model_copy(update=real)
+    return key_file
+
+
+def test_a_real_venue_is_no_child(run: Run, tmp_path: Path) -> None:
+    """It is there already: its listing is asked for by name before anything starts."""
+    real_venue(run, tmp_path)
+    asked: list[tuple[str, Sequence[str] | None]] = []
+    listed = run.surroundings.fetch_instruments
+
+    def fetch(
+        endpoints: Endpoints, symbols: Sequence[str] | None, timeout: Nanos
+    ) -> tuple[Instrument, ...]:
+        asked.append((endpoints.ws_api_url, symbols))
+        return listed(endpoints, symbols, timeout)
+
+    run.surroundings = dataclasses.replace(run.surroundings, fetch_instruments=fetch)
+    run()
+    started = [line["child"] for line in log_lines(run) if line["event"] == "child_started"]
+    assert started == ["executor", "feed", "worker-0", "worker-1"]
+    assert asked == [("wss://ws-api.testnet.binance.vision/ws-api/v3", ("BTCUSDT",))]
+    assert not (run.settings.state_dir / "sim_key.toml").exists()
+    assert (run.statuses[-1].mode, run.statuses[-1].market) == (
+        "testnet",
+        "stream.testnet.binance.vision",
+    )
+
+
+def test_a_key_that_others_can_read_stops_the_start(run: Run, tmp_path: Path) -> None:
+    """Nothing was started, and no state was made."""
+    real_venue(run, tmp_path).chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        run()
+    assert not run.settings.state_dir.exists()
+
+
+def test_a_state_directory_of_another_mode_stops_the_start(run: Run, tmp_path: Path) -> None:
+    """The journal of one venue is never continued on another."""
+    run()
+    real_venue(run, tmp_path)
+    with pytest.raises(ConfigError, match="belongs to mode sim, and this is mode testnet"):
+        run()
+    assert len(notes(run)) == 5, "only those of the first run"
+
+
+def test_a_listing_that_does_not_fit_ends_the_start(run: Run) -> None:
+    """What the capital cannot buy is found before any strategy runs."""
+    run.settings = run.settings.model_copy(update={"quote_asset": "EUR"})
+    with pytest.raises(ConfigError, match="BTCUSDT is paid for in USDT"):
+        run()
+    assert notes(run) == ["venue"]

@@ -133,6 +133,7 @@ class _AccountReply(msgspec.Struct, rename="camel"):
     balances: list[_BalanceReply]
     can_trade: bool
     update_time: int
+    uid: int = 0
 
 
 class _TimeReply(msgspec.Struct, rename="camel"):
@@ -274,6 +275,7 @@ def decode_account(result: msgspec.Raw, received_at: Nanos) -> Account:
             for entry in reply.balances
         ),
         can_trade=reply.can_trade,
+        account_id=reply.uid,
         updated_at=reply.update_time * NANOS_PER_MS,
         received_at=received_at,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from genesis.cli.console import PLAIN_PERIOD_S, TERMINAL_PERIOD_S, Console
 from genesis.cli.status import render_status_line
-from genesis.config import Settings
+from genesis.config import Mode, Settings
 from genesis.status import StatusDocument
 from tests.support.statuses import TRADING
 
@@ -47,6 +47,20 @@ def test_a_run_begins_with_what_it_is_and_where_its_facts_go() -> None:
     first, second = stream.getvalue().splitlines()
     assert "120 strategies in 2 workers on the replay of /tape market, 100,000 USDT" in first
     assert second == "state /s, log /s/genesis.jsonl; Ctrl-C stops"
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("testnet", "on Binance's testnet, "), ("live", "on Binance, LIVE, ")],
+    ids=["testnet", "live"],
+)
+def test_a_run_on_a_real_venue_says_so(mode: Mode, says: str) -> None:
+    """Nobody takes real money for a simulation."""
+    stream = io.StringIO()
+
+    Console(stream).begin(Settings(mode=mode))
+
+    assert says in stream.getvalue()
 
 
 def test_a_file_gets_a_line_a_minute_and_each_change() -> None:

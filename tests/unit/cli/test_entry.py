@@ -39,10 +39,10 @@ def test_every_command_judges_the_configuration_first(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit 78 before anything is started or asked; a line for each fault."""
-    assert main([command, "--set", "mode=live", "--set", "market.rate=0"]) == 78
+    assert main([command, "--set", "mode=paper", "--set", "market.rate=0"]) == 78
 
     assert capsys.readouterr().err.splitlines() == [
-        "genesis: mode (--set mode): is 'live'; must be 'sim'",
+        "genesis: mode (--set mode): is 'paper'; must be 'sim', 'testnet', 'demo' or 'live'",
         "genesis: market.rate (--set market.rate): is '0'; must be greater than or equal to 1",
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genesis.engine.locks import AccountLock, FileLock, InstanceLock
-from genesis.errors import LockHeld, ResourceError
+from genesis.errors import ConfigError, LockHeld, ResourceError
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,15 @@ def test_a_file_with_a_strange_holder_is_still_told(tmp_path: Path) -> None:
         path.write_bytes(b"\xff\n")
         with pytest.raises(LockHeld):
             InstanceLock.acquire(path)
+
+
+def test_an_account_is_locked_wherever_its_engines_keep_their_state(tmp_path: Path) -> None:
+    """By its number at the venue: two keys of one account, on two state directories, are one."""
+    directory = tmp_path / "deep" / "locks"
+    with AccountLock.of_account(directory, "live", 7):
+        with pytest.raises(LockHeld, match=r"live-7\.lock"):
+            AccountLock.of_account(directory, "live", 7)
+        AccountLock.of_account(directory, "testnet", 7).release()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"account_locks_dir: .* cannot be made"):
+        AccountLock.of_account(tmp_path / "file" / "locks", "live", 7)

@@ -29,7 +29,7 @@ def timers() -> Timers:
 @pytest.fixture
 def resolver(timers: Timers) -> Resolver:
     ledger = Ledger()
-    teller = Teller(ledger=ledger, catalogue=catalogue(), strategy_ids={}, epoch=1)
+    teller = Teller(ledger=ledger, catalogue=catalogue(), strategies={}, epoch=1)
     return Resolver(timers, Bookkeeper(ledger, teller, TradeCursor(ledger)), MARGIN_MS)
 
 

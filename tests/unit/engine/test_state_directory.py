@@ -168,3 +168,30 @@ def test_files_of_an_account_are_named_by_it(state: StateDirectory) -> None:
         state.journal_path("BB"),
     }
     assert len(paths) == 4
+
+
+def test_a_directory_belongs_to_the_mode_of_its_first_start(state: StateDirectory) -> None:
+    """Orders and positions of one venue mean nothing to another; the remedy is named."""
+    state.claim_mode("testnet")
+    state.claim_mode("testnet")
+    with pytest.raises(ConfigError, match=r"belongs to mode testnet, and this is mode live: use"):
+        state.claim_mode("live")
+
+
+def test_a_directory_from_before_there_were_modes_is_simulated(state: StateDirectory) -> None:
+    """There was nothing else then."""
+    state.next_epoch()
+    with pytest.raises(ConfigError, match="belongs to mode sim"):
+        state.claim_mode("live")
+    state.claim_mode("sim")
+
+
+def test_the_journal_that_is_there_outlives_its_key(state: StateDirectory) -> None:
+    """A new key of the same account must find its orders; two accounts are no account's state."""
+    tag = state.account_tag("old key")
+    assert state.account_tag("new key") != tag
+    state.journal_path(tag).touch()
+    assert state.account_tag("new key") == tag
+    state.journal_path("zz").touch()
+    with pytest.raises(StorageError, match=rf"several accounts \({tag}, zz\)"):
+        state.account_tag("old key")

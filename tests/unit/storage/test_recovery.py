@@ -177,6 +177,7 @@ def test_the_fold_has_a_version() -> None:
         "incomplete_since",
         "epoch",
         "boot_id",
+        "account_id",
         "is_synced",
         "stopped_cleanly",
         "live_orders",

@@ -87,6 +87,7 @@ assert WORKERS_MAX + 3 <= CHILDREN_MAX, "venue, executor and feed run beside the
 # Orders: the executor's memory and its protocol with the venue.
 
 SETTLED_ORDERS_KEPT: Final = 4_096  # late reports of one this old do not occur
+SETTLED_ORDERS_SPARE: Final = 512  # kept beyond that, and then forgotten together
 TRANSFERS_KEPT: Final = 256  # the venue announces each once; reports repeat within seconds
 EXTERNAL_ORDERS_KEPT: Final = 4_096  # of the account, not ours
 EXTERNAL_TRADES_KEPT: Final = 4_096  # of them, since balances last agreed or still to be booked
@@ -100,7 +101,7 @@ BALANCE_DIFFERENCE_AGE: Final[Nanos] = 10 * NANOS_PER_SECOND  # the venue's list
 VENUE_CLOCK_ERROR_MAX_MS: Final = 5_000  # our estimate of the venue's clock is never further ahead
 JOURNAL_SLACK: Final[Nanos] = 86_400 * NANOS_PER_SECOND  # clocks of old entries may be off by this
 CHECKPOINT_ENTRIES: Final = 1_000  # some 12 MB of write-ahead log, folded within a second
-SNAPSHOT_ENTRIES: Final = 50_000  # folded in a second at a start, without a newer snapshot
+SNAPSHOT_ENTRIES: Final = 50_000  # folded in a fifth of a second at a start
 
 # Market streams and the feed.
 

@@ -110,7 +110,7 @@ class Signal(msgspec.Struct, gc=False, kw_only=True):
     published_at: Nanos = 0
 
 
-class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
+class OrderIntent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A sized signal, not yet judged by the risk engine.
 
     `limit_price` is 0 for a market order; `reference_price` is the price the size and the checks
@@ -183,7 +183,7 @@ class RefusalRule(enum.StrEnum):
 _RULE_CODES: Final = {rule: place for place, rule in enumerate(RefusalRule, start=1)}
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Our own no: which rule, its limit, and what was seen.
 
     `wording` is what the venue would have said, where the rule is the venue's; else it is empty.
@@ -208,7 +208,7 @@ class Hold(msgspec.Struct, frozen=True):
         return f"{refusal.rule}: {refusal.observed}; {refusal.limit}"
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True):
+class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One execution of our order; `(symbol, trade_id)` names it for ever.
 
     `quote_amount` is the venue's own figure; `fee` is in units of `fee_asset` and never negative.

@@ -81,15 +81,16 @@ class BalanceFold:
 
     def apply_fill(self, fill: Fill, pair: AssetPair) -> None:
         """Book the three movements of a fill: base, quote and fee."""
-        sign = fill.side.value
-        self._move(pair.base_asset, sign * fill.quantity)
-        self._move(pair.quote_asset, -sign * fill.quote_amount)
-        self._move(fill.fee_asset, -fill.fee)
+        changes, base, quote = self._changes, pair.base_asset, pair.quote_asset
+        if fill.side is Side.BUY:
+            changes[base] = changes.get(base, 0) + fill.quantity
+            changes[quote] = changes.get(quote, 0) - fill.quote_amount
+        else:
+            changes[base] = changes.get(base, 0) - fill.quantity
+            changes[quote] = changes.get(quote, 0) + fill.quote_amount
+        if fill.fee:
+            changes[fill.fee_asset] = changes.get(fill.fee_asset, 0) - fill.fee
 
     def apply_transfer(self, asset: str, amount: Amount) -> None:
         """Book a deposit (positive) or a withdrawal (negative); neither is PnL."""
-        self._move(asset, amount)
-
-    def _move(self, asset: str, amount: Amount) -> None:
-        if amount:
-            self._changes[asset] = self._changes.get(asset, 0) + amount
+        self._changes[asset] = self._changes.get(asset, 0) + amount

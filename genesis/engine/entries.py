@@ -3,6 +3,7 @@
 State is a fold over these entries, in order, and nothing else: the live path and recovery apply the
 same entries through the same code (`engine/ledger.py`). An entry is durable before anything that
 depends on it leaves the process. Entries are never changed; a field added later has a default.
+They hold no cycles, so the collector need not look at the millions that a start may read.
 """
 
 from typing import Final, TypeAlias
@@ -13,7 +14,7 @@ from genesis.domain.orders import Fill, OrderIntent, OrderState, Refusal
 from genesis.units import Amount, Nanos, Quantity
 
 
-class SignalId(msgspec.Struct, frozen=True, array_like=True):
+class SignalId(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The name of a signal for ever; ordered by epoch, then sequence, within one strategy."""
 
     strategy_number: int
@@ -21,7 +22,7 @@ class SignalId(msgspec.Struct, frozen=True, array_like=True):
     sequence: int
 
 
-class EpochStarted(msgspec.Struct, frozen=True, tag="epoch"):
+class EpochStarted(msgspec.Struct, frozen=True, gc=False, tag="epoch"):
     """An executor began to write. `boot_id` tells whether the machine itself had restarted.
 
     `is_synced`: every entry of this epoch is on the disk before anything that depends on it leaves
@@ -34,27 +35,27 @@ class EpochStarted(msgspec.Struct, frozen=True, tag="epoch"):
     is_synced: bool = True
 
 
-class AccountBound(msgspec.Struct, frozen=True, tag="account"):
+class AccountBound(msgspec.Struct, frozen=True, gc=False, tag="account"):
     """These are the books of the account that the venue calls by this number, and of no other."""
 
     account_id: int
     at: Nanos
 
 
-class EntriesMissed(msgspec.Struct, frozen=True, tag="missed"):
+class EntriesMissed(msgspec.Struct, frozen=True, gc=False, tag="missed"):
     """The journal may lack orders of ours made since `since`; the venue has them."""
 
     since: Nanos
     at: Nanos
 
 
-class EntriesCompleted(msgspec.Struct, frozen=True, tag="completed"):
+class EntriesCompleted(msgspec.Struct, frozen=True, gc=False, tag="completed"):
     """What the journal lacked has been taken in from the venue."""
 
     at: Nanos
 
 
-class BalanceOpened(msgspec.Struct, frozen=True, tag="opened"):
+class BalanceOpened(msgspec.Struct, frozen=True, gc=False, tag="opened"):
     """What the account held of an asset when Genesis first saw it.
 
     `balances_at` is the venue's time of the last change that is a part of it.
@@ -66,7 +67,7 @@ class BalanceOpened(msgspec.Struct, frozen=True, tag="opened"):
     balances_at: Nanos = 0
 
 
-class TransferBooked(msgspec.Struct, frozen=True, tag="transfer"):
+class TransferBooked(msgspec.Struct, frozen=True, gc=False, tag="transfer"):
     """A deposit (positive) or withdrawal; moves the balance and is not PnL.
 
     `cleared_at` is the venue's time of it; 0 where a person accepted a difference of balances that
@@ -81,7 +82,7 @@ class TransferBooked(msgspec.Struct, frozen=True, tag="transfer"):
     balances_at: Nanos = 0
 
 
-class SignalRefused(msgspec.Struct, frozen=True, tag="refused"):
+class SignalRefused(msgspec.Struct, frozen=True, gc=False, tag="refused"):
     """Our own final no to a signal."""
 
     signal: SignalId
@@ -90,7 +91,7 @@ class SignalRefused(msgspec.Struct, frozen=True, tag="refused"):
     at: Nanos
 
 
-class OrderPrepared(msgspec.Struct, frozen=True, tag="prepared"):
+class OrderPrepared(msgspec.Struct, frozen=True, gc=False, tag="prepared"):
     """An approved order, durable before its first byte is sent.
 
     `timestamp_ms` is the venue time signed into the request and `receive_window_ms` how long the
@@ -111,7 +112,7 @@ class OrderPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     at: Nanos
 
 
-class OrderMoved(msgspec.Struct, frozen=True, tag="moved"):
+class OrderMoved(msgspec.Struct, frozen=True, gc=False, tag="moved"):
     """An order changed its state. `filled_quantity` is the venue's cumulative figure."""
 
     client_order_id: str
@@ -122,14 +123,14 @@ class OrderMoved(msgspec.Struct, frozen=True, tag="moved"):
     at: Nanos
 
 
-class FillBooked(msgspec.Struct, frozen=True, tag="fill"):
+class FillBooked(msgspec.Struct, frozen=True, gc=False, tag="fill"):
     """One execution, booked once: `(symbol, trade_id)` is unique in the journal."""
 
     fill: Fill
     at: Nanos
 
 
-class ExternalFillBooked(msgspec.Struct, frozen=True, tag="external"):
+class ExternalFillBooked(msgspec.Struct, frozen=True, gc=False, tag="external"):
     """One execution of an order of the account that is not ours: it moves balances, nothing else.
 
     `fill.client_order_id` is whatever its owner chose, or empty.
@@ -141,14 +142,14 @@ class ExternalFillBooked(msgspec.Struct, frozen=True, tag="external"):
     at: Nanos
 
 
-class BooksAgreed(msgspec.Struct, frozen=True, tag="agreed"):
+class BooksAgreed(msgspec.Struct, frozen=True, gc=False, tag="agreed"):
     """Our balances equaled the venue's, with everything in them up to `balances_at`, its time."""
 
     balances_at: Nanos
     at: Nanos
 
 
-class EquityMarked(msgspec.Struct, frozen=True, tag="equity"):
+class EquityMarked(msgspec.Struct, frozen=True, gc=False, tag="equity"):
     """Equity at a moment, with what the loss limits need to survive a restart.
 
     `day` counts days since 1970, UTC; `day_opening_equity` is the first mark of that day.
@@ -161,7 +162,7 @@ class EquityMarked(msgspec.Struct, frozen=True, tag="equity"):
     at: Nanos
 
 
-class TradingHalted(msgspec.Struct, frozen=True, tag="halted"):
+class TradingHalted(msgspec.Struct, frozen=True, gc=False, tag="halted"):
     """Entries are stopped until a person resumes; for one strategy, or for all when it is None."""
 
     reason: str
@@ -169,40 +170,40 @@ class TradingHalted(msgspec.Struct, frozen=True, tag="halted"):
     at: Nanos
 
 
-class TradingResumed(msgspec.Struct, frozen=True, tag="resumed"):
+class TradingResumed(msgspec.Struct, frozen=True, gc=False, tag="resumed"):
     """A person lifted every halt. A canary that has not passed begins anew."""
 
     at: Nanos
 
 
-class CanaryBegun(msgspec.Struct, frozen=True, tag="canary_begun"):
+class CanaryBegun(msgspec.Struct, frozen=True, gc=False, tag="canary_begun"):
     """A program (a version of Genesis) began its canary on this account, from nothing."""
 
     program: str
     at: Nanos
 
 
-class OrderTested(msgspec.Struct, frozen=True, tag="tested"):
+class OrderTested(msgspec.Struct, frozen=True, gc=False, tag="tested"):
     """The venue would take an order of this symbol: it was asked, and none was placed."""
 
     symbol: str
     at: Nanos
 
 
-class CanaryServed(msgspec.Struct, frozen=True, tag="canary_served"):
+class CanaryServed(msgspec.Struct, frozen=True, gc=False, tag="canary_served"):
     """So much of the canary's time, in all, is confirmed by comparisons with the venue."""
 
     served: Nanos
     at: Nanos
 
 
-class CanaryPassed(msgspec.Struct, frozen=True, tag="canary_passed"):
+class CanaryPassed(msgspec.Struct, frozen=True, gc=False, tag="canary_passed"):
     """The canary's time is over, and not once were the books unequal."""
 
     at: Nanos
 
 
-class StoppedCleanly(msgspec.Struct, frozen=True, tag="stopped"):
+class StoppedCleanly(msgspec.Struct, frozen=True, gc=False, tag="stopped"):
     """The executor ended in order, with everything it knew in the journal."""
 
     at: Nanos

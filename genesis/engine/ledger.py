@@ -4,6 +4,7 @@
 executor knows is what the dead one knew at its last commit.
 """
 
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -44,14 +45,24 @@ from genesis.engine.entries import (
     external_name,
     transfer_name,
 )
-from genesis.limits import EXTERNAL_TRADES_KEPT, SETTLED_ORDERS_KEPT, TRANSFERS_KEPT
+from genesis.limits import (
+    EXTERNAL_TRADES_KEPT,
+    SETTLED_ORDERS_KEPT,
+    SETTLED_ORDERS_SPARE,
+    TRANSFERS_KEPT,
+)
 from genesis.units import Amount, Nanos, Quantity, notional
 
-FOLD_VERSION: Final = 3
+_ENDED_FROM: Final = OrderState.FILLED
+assert {state for state in OrderState if state >= _ENDED_FROM} == TERMINAL_STATES, (
+    "terminal states have the highest numbers, which is quicker to tell than a set"
+)
+
+FOLD_VERSION: Final = 4
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
-class Order(msgspec.Struct, kw_only=True):
+class Order(msgspec.Struct, gc=False, kw_only=True):
     """One order of ours, from PREPARED to the end of its fills.
 
     `filled_quantity` is what the venue says in total, `booked_quantity` and `booked_amount` what
@@ -79,7 +90,7 @@ class Order(msgspec.Struct, kw_only=True):
     @property
     def is_terminal(self) -> bool:
         """Tell whether the order can no longer fill."""
-        return self.state in TERMINAL_STATES
+        return self.state >= _ENDED_FROM
 
     @property
     def misses_fills(self) -> bool:
@@ -89,7 +100,7 @@ class Order(msgspec.Struct, kw_only=True):
     @property
     def is_settled(self) -> bool:
         """Tell whether nothing more is to come of this order."""
-        return self.is_terminal and not self.misses_fills
+        return self.state >= _ENDED_FROM and self.booked_quantity >= self.filled_quantity
 
     @property
     def working_quantity(self) -> Quantity:
@@ -177,10 +188,11 @@ def decode_state(stored: bytes) -> LedgerState | None:
 class Ledger:
     """The fold itself: `apply` entries, read what they add up to."""
 
-    __slots__ = ("_by_venue_id", "state")
+    __slots__ = ("_balances", "_by_venue_id", "state")
 
     def __init__(self, state: LedgerState | None = None) -> None:
         self.state = state or LedgerState()
+        self._balances = BalanceFold(self.state.balance_changes)
         self._by_venue_id = {
             (order.intent.symbol, order.venue_order_id): order
             for orders in (self.state.settled_orders, self.state.live_orders)
@@ -293,9 +305,8 @@ class Ledger:
 
     def find_order(self, client_order_id: str) -> Order | None:
         """Return one of our orders, live or recently settled."""
-        return self.state.live_orders.get(client_order_id) or self.state.settled_orders.get(
-            client_order_id
-        )
+        state = self.state
+        return state.live_orders.get(client_order_id) or state.settled_orders.get(client_order_id)
 
     def find_by_venue_id(self, symbol: str, venue_order_id: int) -> Order | None:
         """Return one of our orders by the venue's own number for it."""
@@ -371,9 +382,6 @@ class Ledger:
             if order.intent.side is Side.BUY and (working := order.working_quantity)
         )
 
-    def _balances(self) -> BalanceFold:
-        return BalanceFold(self.state.balance_changes)
-
     def _account_until(self, at: Nanos) -> None:
         """Take note of a time up to which all is in the balances: older trades need no memory."""
         state = self.state
@@ -386,7 +394,7 @@ class Ledger:
 
     def _apply_external(self, entry: ExternalFillBooked) -> None:
         fill, state = entry.fill, self.state
-        self._balances().apply_fill(fill, entry)
+        self._balances.apply_fill(fill, entry)
         state.external_fills += 1
         state.external_trades[external_name(fill)] = fill.traded_at
         if fill.symbol in state.last_trade_ids:
@@ -399,7 +407,7 @@ class Ledger:
             self._account_until(state.external_trades[next(iter(state.external_trades))])
 
     def _apply_transfer(self, entry: TransferBooked) -> None:
-        self._balances().apply_transfer(entry.asset, entry.amount)
+        self._balances.apply_transfer(entry.asset, entry.amount)
         self._account_until(entry.balances_at)
         state = self.state
         state.transfers_booked += 1
@@ -453,13 +461,15 @@ class Ledger:
         order.filled_quantity = max(order.filled_quantity, order.booked_quantity)
         state = self.state
         held = state.positions.setdefault(order.intent.strategy_id, {})
-        held.setdefault(fill.symbol, Position()).apply(fill, order)
-        self._balances().apply_fill(fill, order)
+        position = held.get(fill.symbol)
+        if position is None:
+            position = held[fill.symbol] = Position()
+        position.apply(fill, order)
+        self._balances.apply_fill(fill, order)
         if fill.fee:
             state.fees[fill.fee_asset] = state.fees.get(fill.fee_asset, 0) + fill.fee
-        state.last_trade_ids[fill.symbol] = max(
-            state.last_trade_ids.get(fill.symbol, 0), fill.trade_id
-        )
+        if fill.trade_id > state.last_trade_ids.get(fill.symbol, 0):
+            state.last_trade_ids[fill.symbol] = fill.trade_id
         state.fills_booked += 1
         self._file(order)
 
@@ -468,11 +478,15 @@ class Ledger:
         state = self.state
         client_order_id = order.intent.client_order_id
         if not order.is_settled:
-            state.settled_orders.pop(client_order_id, None)
-            state.live_orders[client_order_id] = order
+            if client_order_id not in state.live_orders:
+                state.settled_orders.pop(client_order_id, None)
+                state.live_orders[client_order_id] = order
             return
         state.live_orders.pop(client_order_id, None)
-        state.settled_orders[client_order_id] = order
-        while len(state.settled_orders) > SETTLED_ORDERS_KEPT:
-            oldest = state.settled_orders.pop(next(iter(state.settled_orders)))
-            self._by_venue_id.pop((oldest.intent.symbol, oldest.venue_order_id), None)
+        settled = state.settled_orders
+        settled[client_order_id] = order
+        if len(settled) > SETTLED_ORDERS_KEPT + SETTLED_ORDERS_SPARE:
+            # Many at a time: to find the first of a dict steps over all that were removed before.
+            for oldest in list(islice(settled.values(), SETTLED_ORDERS_SPARE)):
+                del settled[oldest.intent.client_order_id]
+                self._by_venue_id.pop((oldest.intent.symbol, oldest.venue_order_id), None)

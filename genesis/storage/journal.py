@@ -147,8 +147,7 @@ class Journal:
         try:
             rows = self._connection.execute(_SELECT, (chain.sequence,))
             while batch := rows.fetchmany(_ROWS_PER_FETCH):
-                for row in batch:
-                    yield chain.read(*row)
+                yield from chain.read(batch)
         except sqlite3.Error as error:
             raise StorageError(f"cannot read the journal {self.path}: {error}") from error
         except BrokenChain as error:

@@ -91,7 +91,7 @@ class Disk:
         """Yield all entries as a new process reads them, and write on behind them."""
         self._chain = EntryChain()
         for row in self._rows:
-            yield self._chain.read(row.sequence, row.payload, row.checksum)
+            yield from self._chain.read([(row.sequence, row.payload, row.checksum)])
 
     def holds_order(self, client_order_id: str) -> bool:
         """Tell whether the order's row is as durable as this journal promises."""

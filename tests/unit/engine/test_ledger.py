@@ -40,12 +40,15 @@ def test_settled_orders_are_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch
     """The last ones are kept, for late reports; the memory is bounded."""
     assert SETTLED_ORDERS_KEPT > 1_000
     monkeypatch.setattr(ledger_module, "SETTLED_ORDERS_KEPT", 2)
+    monkeypatch.setattr(ledger_module, "SETTLED_ORDERS_SPARE", 3)
     ledger = Ledger()
-    for name in "abc":
+    for number, name in enumerate("abcdef"):
+        assert len(ledger.state.settled_orders) == number, "some are kept beyond what must be"
         ledger.apply(prepared(name))
         ledger.apply(moved(name, OrderState.CANCELED))
-    assert list(ledger.state.settled_orders) == ["b", "c"]
+    assert list(ledger.state.settled_orders) == ["d", "e", "f"]
     assert ledger.find_order("a") is None
+    assert ledger.find_by_venue_id("BTCUSDT", 100) is None
 
 
 def test_an_order_stays_live_while_its_fills_are_missing() -> None:

@@ -170,8 +170,8 @@ class RequestSettings(Section):
 
     reserve: Annotated[Decimal, Field(ge=0, le=Decimal("0.5"), decimal_places=4)] = Field(
         Decimal("0.2"),
-        description="Share of each of the venue's rate limits that is kept for cancels, and of its "
-        "limits on orders for those that only shrink a position.",
+        description="Share of each of the venue's rate limits that entries and reads leave to "
+        "cancels, to orders that only shrink a position, and to what is not known of yet.",
     )
     breaker_failures: int = Field(
         5,

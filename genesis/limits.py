@@ -198,10 +198,11 @@ BAN_MS: Final = 2 * 60 * 1_000  # the shortest that the venue imposes
 BAN_MS_MAX: Final = 4 * 86_400 * 1_000  # its longest is three days
 
 # Shares of the usable part of the limits on requests, in hundredths: what the processes of an
-# address may use without hearing of each other. The kept one is the executor's too.
-RATE_FEED_SHARE: Final = 50
-RATE_EXECUTOR_SHARE: Final = 20
-RATE_KEPT_SHARE: Final = 30
+# address may use without hearing of each other. The kept ones are for reconciliation and sessions.
+RATE_FEED_SHARE: Final = 48
+RATE_FEED_KEPT_SHARE: Final = 2
+RATE_EXECUTOR_SHARE: Final = 15
+RATE_EXECUTOR_KEPT_SHARE: Final = 35
 
 assert CONNECTION_SILENCE_MAX > 3 * 20 * NANOS_PER_SECOND, "the venue pings every 20 s"
 assert CONNECTION_DRAIN_MAX > READ_TIMEOUT + EVENTS_LINGER, "replies under way are waited for"
@@ -217,7 +218,9 @@ assert RECONNECT_DELAY_MIN < RECONNECT_DELAY_MAX, "delays grow"
 assert (SNAPSHOT_BURST + 60 * NANOS_PER_SECOND // SNAPSHOT_REFILL) * SNAPSHOT_WEIGHT < (
     6_000 * 80 // 100 * RATE_FEED_SHARE // 100
 ), "the feed's snapshots keep within its share of the live venue's limit, reserve left alone"
-assert RATE_FEED_SHARE + RATE_EXECUTOR_SHARE + RATE_KEPT_SHARE == 100, "shares make a whole"
+assert (
+    RATE_FEED_SHARE + RATE_FEED_KEPT_SHARE + RATE_EXECUTOR_SHARE + RATE_EXECUTOR_KEPT_SHARE == 100
+), "shares make a whole"
 assert 0 < 2 * RATE_WINDOW_MARGIN_MS < 1_000, "margins are a small part of the shortest window"
 assert LOG_FIELDS_MAX * LOG_FIELD_CHARS_MAX <= LOG_LINE_BYTES_MAX, "a cut line fits"
 ORDER_ATTEMPTS_MAX: Final = 35  # one digit of the id; with the longest waits, 14 minutes of trying

@@ -9,9 +9,10 @@ hold that says from when on; nothing waits in here. Four things keep the counts 
   However both hurry, the venue counts no more than the usable part.
 - **Learned counts.** Every reply says what the venue has counted. So whatever else uses the address
   or the account (another program, the process before this one) is found out with the next reply.
-- **A reserve** that new orders and reads never touch, for what is not found out yet. Only cancels
-  may use it, and, of the limits on orders, orders that shrink a position: a limit must never lock
-  us into what it exists to prevent. A part of the rest is kept for reconciliation.
+- **A reserve** that entries and reads never touch. It is for what is not found out yet, for
+  cancels, and for orders that shrink a position: a limit must never lock us into what it exists to
+  prevent. Reconciliation has a share of its own, and may reach into half of the reserve where
+  others have used up the rest.
 - **Borders in doubt.** What is under way while a window ends counts on both sides
   (`rate_window.py`).
 
@@ -19,7 +20,7 @@ What the venue refuses for rate outweighs all counts: `throttle`, `throttle_orde
 are the venue's, in milliseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -30,10 +31,11 @@ from genesis.exchange.request_cost import LimitKind, Purpose, RequestCost
 from genesis.limits import (
     BAN_MS,
     BAN_MS_MAX,
+    RATE_EXECUTOR_KEPT_SHARE,
     RATE_EXECUTOR_SHARE,
+    RATE_FEED_KEPT_SHARE,
     RATE_FEED_SHARE,
     RATE_HALVED_MS,
-    RATE_KEPT_SHARE,
 )
 
 SECOND_MS: Final = 1_000
@@ -56,15 +58,15 @@ DOCUMENTED_LIMITS: Final = (
 class RateShares(msgspec.Struct, frozen=True):
     """One process's part of what is usable of its address's limits, in hundredths.
 
-    `ordinary` is for anything, `kept` for reconciliation alone.
+    `ordinary` is for reads and entries, `kept` for reconciliation; neither is used for the other.
     """
 
     ordinary: int
-    kept: int = 0
+    kept: int
 
 
-FEED_SHARES: Final = RateShares(RATE_FEED_SHARE)
-EXECUTOR_SHARES: Final = RateShares(RATE_EXECUTOR_SHARE, RATE_KEPT_SHARE)
+FEED_SHARES: Final = RateShares(RATE_FEED_SHARE, RATE_FEED_KEPT_SHARE)
+EXECUTOR_SHARES: Final = RateShares(RATE_EXECUTOR_SHARE, RATE_EXECUTOR_KEPT_SHARE)
 
 
 class RateUsage(msgspec.Struct, frozen=True):
@@ -121,7 +123,7 @@ class RateLimits:
             return hold
         self._order += 1
         for window in self._windows.values():
-            window.issue(cost.amount(window.kind))
+            window.issue(cost)
         return Ticket(self._order, cost)
 
     def hold(self, cost: RequestCost, now_ms: int) -> Hold | None:
@@ -139,10 +141,9 @@ class RateLimits:
             if not amount:
                 continue
             window.roll(now_ms, self._order)
-            if window.has_room(amount, cost.purpose):
-                continue
-            if worst is None or worst.retry_at_ms < window.ends_ms:
-                worst = _full(window, amount, cost.purpose)
+            room = window.room(cost)
+            if amount > room and (worst is None or worst.retry_at_ms < window.ends_ms):
+                worst = _full(window, room, amount, cost.purpose)
         return worst
 
     def take_back(self, ticket: Ticket) -> None:
@@ -245,26 +246,22 @@ class RateLimits:
         """
         rate = 2 if self._is_halved else 1
         usable = limit * (_BASIS_POINTS - self._reserve_bps) // _BASIS_POINTS
-        bounds: Mapping[Purpose, Bound]
         if window.kind is LimitKind.ORDERS:
-            everything = Bound(limit, _UNBOUNDED)
-            bounds = dict.fromkeys(Purpose, everything)
+            bounds = dict.fromkeys(Purpose, Bound(limit, _UNBOUNDED))
             bounds[Purpose.ENTRY] = Bound(usable // rate, _UNBOUNDED)
-        else:
-            shares = self._shares
-            share = usable * (shares.ordinary + shares.kept) // _WHOLE
-            ordinary = Bound(
-                usable * (_WHOLE - RATE_KEPT_SHARE) // _WHOLE,
-                usable * shares.ordinary // _WHOLE // rate,
-            )
-            bounds = {
-                Purpose.READ: ordinary,
-                Purpose.ENTRY: ordinary,
-                Purpose.RECONCILE: Bound(usable, share // rate),
-                Purpose.EXIT: Bound(usable, share),
-                Purpose.CANCEL: Bound(limit, _UNBOUNDED),
-            }
-        window.restrict(limit, bounds)
+            window.restrict(limit, 0, bounds)
+            return
+        kept = usable * self._shares.kept // _WHOLE // rate
+        ordinary = Bound(usable, usable * self._shares.ordinary // _WHOLE // rate)
+        into_reserve = (usable + limit) // 2
+        bounds = {
+            Purpose.READ: ordinary,
+            Purpose.ENTRY: ordinary,
+            Purpose.RECONCILE: Bound(into_reserve, kept),
+            Purpose.EXIT: Bound(into_reserve, _UNBOUNDED),
+            Purpose.CANCEL: Bound(limit, _UNBOUNDED),
+        }
+        window.restrict(limit, kept, bounds)
 
     def _next_end(self, kind: LimitKind, now_ms: int) -> int:
         ends = [now_ms + MINUTE_MS]
@@ -275,10 +272,9 @@ class RateLimits:
         return min(ends)
 
 
-def _full(window: RateWindow, amount: int, purpose: Purpose) -> Hold:
+def _full(window: RateWindow, room: int, amount: int, purpose: Purpose) -> Hold:
     """Say that a window has no room; the limit is shown as the count at which it is full."""
-    bound = window.bound(purpose)
-    full_at = min(bound.total, bound.own + window.used - window.own)
+    full_at = max(0, window.used + room)
     seconds = window.interval_ms // SECOND_MS
     refusal = Refusal(
         rule=RefusalRule.RATE_LIMIT,

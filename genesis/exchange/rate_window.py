@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from genesis.exchange.request_cost import LimitKind, Purpose, RequestCost
+from genesis.exchange.request_cost import LimitKind, Pool, Purpose, RequestCost
 from genesis.limits import RATE_WINDOW_MARGIN_MS
 
 
@@ -42,7 +42,11 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """How far a window may be filled: by everybody together, and by this process."""
+    """How far requests of one purpose may fill a window.
+
+    `total` is what everybody may use together; an `ordinary` request leaves out of that what this
+    process has not used yet of its kept share. `own` is this process's share in the request's pool.
+    """
 
     total: int
     own: int
@@ -63,8 +67,10 @@ class RateWindow:
         "_answered_order",
         "_bounds",
         "_in_flight",
+        "_kept",
         "_late_answered",
         "_late_lost",
+        "_late_own",
         "_learned",
         "_learned_order",
         "_lost",
@@ -81,12 +87,15 @@ class RateWindow:
         self.kind = kind
         self.interval_ms = interval_ms
         self.limit = 0
+        self._kept = 0
         self._bounds: Mapping[Purpose, Bound] = {}
         self._made_order = order
         self._start_ms = 0
         self._rolled_order = order
-        self._in_flight = 0
-        self._own = 0
+        # By pool: what this process has settled in the window, and what it has in flight.
+        self._own = [0] * len(Pool)
+        self._late_own = [0] * len(Pool)
+        self._in_flight = [0] * len(Pool)
         self._learned = 0
         self._learned_order = order
         self._answered = 0
@@ -95,9 +104,13 @@ class RateWindow:
         self._late_answered = 0
         self._late_lost = 0
 
-    def restrict(self, limit: int, bounds: Mapping[Purpose, Bound]) -> None:
-        """Take the limit that is in force from now on, and what each purpose may use of it."""
+    def restrict(self, limit: int, kept: int, bounds: Mapping[Purpose, Bound]) -> None:
+        """Take the limit that is in force from now on, and what may be used of it.
+
+        `kept` is this process's share for reconciliation.
+        """
         self.limit = limit
+        self._kept = kept
         self._bounds = bounds
 
     @property
@@ -108,23 +121,16 @@ class RateWindow:
     @property
     def used(self) -> int:
         """Return the most that the venue may have counted, as far as our replies tell."""
-        return self._learned + self._answered + self._lost + self._in_flight
+        return self._learned + self._answered + self._lost + sum(self._in_flight)
 
-    @property
-    def own(self) -> int:
-        """Return the most that this process may have added to the count."""
-        return self._own + self._in_flight
-
-    def bound(self, purpose: Purpose) -> Bound:
-        """Return how far requests of one purpose may fill the window."""
-        return self._bounds[purpose]
-
-    def has_room(self, amount: int, purpose: Purpose) -> bool:
-        """Tell whether a request that adds `amount` keeps within the bound of its purpose."""
-        bound = self._bounds[purpose]
-        more = self._in_flight + amount
-        used = self._learned + self._answered + self._lost + more
-        return used <= bound.total and self._own + more <= bound.own
+    def room(self, cost: RequestCost) -> int:
+        """Return how much more requests of this purpose may add; below 0 if it is too much now."""
+        bound, pool = self._bounds[cost.purpose], cost.pool
+        own, in_flight = self._own, self._in_flight
+        total = bound.total - self.used
+        if pool is Pool.ORDINARY:
+            total -= max(0, self._kept - own[Pool.KEPT] - in_flight[Pool.KEPT])
+        return min(total, bound.own - own[pool] - in_flight[pool])
 
     def roll(self, now_ms: int, order: int) -> None:
         """Begin the window that holds `now_ms`, if it is a later one.
@@ -139,27 +145,27 @@ class RateWindow:
             is_next = start_ms == self._start_ms + self.interval_ms
             self._answered = self._late_answered if is_next else 0
             self._lost = self._late_lost if is_next else 0
-            self._own = self._answered + self._lost
+            self._own = self._late_own if is_next else [0] * len(Pool)
+            self._late_own = [0] * len(Pool)
             self._learned = self._late_answered = self._late_lost = 0
             self._answered_order = self._learned_order = self._rolled_order = order
         self._start_ms = start_ms
 
-    def issue(self, amount: int) -> None:
+    def issue(self, cost: RequestCost) -> None:
         """Count a request that is about to be sent."""
-        self._in_flight += amount
+        self._in_flight[cost.pool] += cost.amount(self.kind)
 
     def take_back(self, ticket: Ticket) -> None:
         """Count a request no more that was not sent."""
         if self._has_issued(ticket):
-            self._in_flight -= ticket.cost.amount(self.kind)
+            self._in_flight[ticket.cost.pool] -= ticket.cost.amount(self.kind)
 
     def lose(self, ticket: Ticket, now_ms: int) -> None:
         """Count a request for the rest of the window: no reply will show whether the venue has."""
         if not self._has_issued(ticket):
             return
         amount = ticket.cost.amount(self.kind)
-        self._in_flight -= amount
-        self._own += amount
+        self._settle(ticket, amount, now_ms)
         self._lost += amount
         if self._is_ending(now_ms):
             self._late_lost += amount
@@ -173,8 +179,7 @@ class RateWindow:
         """
         if not self._has_issued(ticket):
             return
-        self._in_flight -= ticket.cost.amount(self.kind)
-        self._own += amount
+        self._settle(ticket, amount, now_ms)
         if self._is_ending(now_ms):
             self._late_answered += amount
         if count is not None and ticket.order > self._rolled_order:
@@ -182,6 +187,13 @@ class RateWindow:
         elif amount:
             self._answered += amount
             self._answered_order = order
+
+    def _settle(self, ticket: Ticket, amount: int, now_ms: int) -> None:
+        pool = ticket.cost.pool
+        self._in_flight[pool] -= ticket.cost.amount(self.kind)
+        self._own[pool] += amount
+        if self._is_ending(now_ms):
+            self._late_own[pool] += amount
 
     def _learn(self, ticket: Ticket, count: int, order: int) -> None:
         is_newer = ticket.order > self._learned_order

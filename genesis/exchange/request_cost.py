@@ -37,6 +37,27 @@ class Purpose(enum.Enum):
     """The end of an order."""
 
 
+class Pool(enum.IntEnum):
+    """Which part of a process's share a request is taken from. The values count from 0."""
+
+    ORDINARY = 0
+    KEPT = 1
+    """For reconciliation, so that neither reads nor entries can starve it, nor it them."""
+
+    FREE = 2
+    """No part: what ends an order or shrinks a position is bounded by the limit alone."""
+
+
+_POOLS: Final = {
+    Purpose.READ: Pool.ORDINARY,
+    Purpose.ENTRY: Pool.ORDINARY,
+    Purpose.EXIT: Pool.FREE,
+    Purpose.RECONCILE: Pool.KEPT,
+    Purpose.CANCEL: Pool.FREE,
+}
+assert _POOLS.keys() == set(Purpose), "every purpose has its pool"
+
+
 class RequestCost(msgspec.Struct, frozen=True):
     """What one request costs: its weight (section 6.4), and how many orders it adds (7.5).
 
@@ -47,6 +68,11 @@ class RequestCost(msgspec.Struct, frozen=True):
     weight: int = 1
     orders: int = 0
     is_refunded: bool = False
+
+    @property
+    def pool(self) -> Pool:
+        """The part of a process's share that it is taken from."""
+        return _POOLS[self.purpose]
 
     def amount(self, kind: LimitKind) -> int:
         """Return what the request adds to the counts of one kind."""

@@ -1,7 +1,7 @@
 """A trading engine at a venue over real sockets: signals by hand, time that can be leapt over."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -10,13 +10,15 @@ import msgspec
 from genesis.clock import EngineClock
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderState, OrderType
+from genesis.domain.orders import OrderReport, OrderState, OrderType
 from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger, Order
+from genesis.engine.risk_engine import RiskLimits
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.gateway import Gateway, UserEvent
 from genesis.ipc.histogram import BUCKETS, HistogramRecorder, Stage
+from genesis.strategies.base import StrategySpec
 from genesis.units import NANOS_PER_SECOND, Nanos, Price
 from genesis.venue.server import VenueServer
 from tests.support.bench import SlowDisk
@@ -54,18 +56,28 @@ class EngineEvents(EventLog):
 
 
 class Trader:
-    """One engine at one venue. Its signals are of one strategy, in the first instrument."""
+    """One engine at one venue. Its own signals are of one strategy, in the first instrument.
+
+    Another `roster` is for tests that give the engine its signals themselves.
+    """
 
     def __init__(
-        self, gateway: Gateway, catalogue: InstrumentCatalogue, clock: EngineClock
+        self,
+        gateway: Gateway,
+        catalogue: InstrumentCatalogue,
+        clock: EngineClock,
+        *,
+        roster: Sequence[StrategySpec] = (),
+        limits: RiskLimits | None = None,
     ) -> None:
         self.gateway = gateway
         self.catalogue = catalogue
         self.clock = clock
+        self.told: list[OrderReport] = []
         self.core = ExecutionCore(
             catalogue=catalogue,
-            strategies=[strategy(symbol=catalogue[0].symbol)],
-            limits=risk_limits(),
+            strategies=roster or [strategy(symbol=catalogue[0].symbol)],
+            limits=limits or risk_limits(),
             sizing=sizing_rules(),
             order_rules=msgspec.structs.replace(
                 order_rules(is_synced=True), receive_window_ms=2_000, fence_margin_ms=100
@@ -83,7 +95,7 @@ class Trader:
             log=quiet_log(),
             histograms=HistogramRecorder(counts),
             quote_of=self.quote_of,
-            tell=lambda _report: None,
+            tell=self.told.append,
         )
         self._signals = 0
 

@@ -47,16 +47,36 @@ from tests.support.rate_limits import (
 
 
 def test_shares_add_up_to_what_is_usable() -> None:
-    """Both processes, each at its end, leave the reserve whole; reads leave what is kept too."""
+    """Both processes, each at its end, leave the reserve whole."""
     feed, executor = make_limits(FEED_SHARES), make_limits()
-    read_by_feed = fill(feed, READ) * READ.weight
-    read_by_executor = fill(executor, READ) * READ.weight
+    one_by_one = RequestCost(Purpose.READ), RequestCost(Purpose.RECONCILE)
+    by_feed = [fill(feed, cost) for cost in one_by_one]
+    by_executor = [fill(executor, cost) for cost in one_by_one]
 
-    assert (read_by_feed, read_by_executor) == (USABLE_WEIGHT * 50 // 100, USABLE_WEIGHT // 5)
-    assert fill(executor, RECONCILE) * RECONCILE.weight == USABLE_WEIGHT * 30 // 100
-    assert used(feed, LimitKind.REQUEST_WEIGHT) + used(executor, LimitKind.REQUEST_WEIGHT) == (
-        USABLE_WEIGHT
-    )
+    assert by_feed == [USABLE_WEIGHT * 48 // 100, USABLE_WEIGHT * 2 // 100]
+    assert by_executor == [USABLE_WEIGHT * 15 // 100, USABLE_WEIGHT * 35 // 100]
+    assert sum(by_feed + by_executor) == USABLE_WEIGHT
+
+
+def test_reconciliation_and_entries_do_not_starve_each_other() -> None:
+    """However much one of them uses, whatever comes first: the other has its share."""
+    for first, second, share in (
+        (RECONCILE, ENTRY_COST, USABLE_ORDERS),
+        (READ, RECONCILE, USABLE_WEIGHT * 35 // 100 // RECONCILE.weight),
+    ):
+        limits = make_limits()
+        fill(limits, first)
+        assert fill(limits, second) == share
+
+
+def test_what_the_feed_uses_leaves_the_executor_its_share() -> None:
+    """Also once it is known from a reply: it is the feed's own."""
+    limits = make_limits()
+    by_feed = USABLE_WEIGHT * 50 // 100
+    limits.answer(admitted(limits, CANCEL), [weight(by_feed)], START, has_succeeded=True)
+
+    assert fill(limits, READ) * READ.weight == USABLE_WEIGHT * 15 // 100
+    assert fill(limits, RECONCILE) * RECONCILE.weight == USABLE_WEIGHT * 35 // 100
 
 
 def test_a_hold_names_the_rule_its_limit_and_the_end_of_the_window() -> None:
@@ -67,7 +87,7 @@ def test_a_hold_names_the_rule_its_limit_and_the_end_of_the_window() -> None:
 
     assert hold.retry_at_ms == START + MINUTE
     assert hold.reason == (
-        "rate_limit: 160 used, 10 more wanted; 160 of 1000 REQUEST_WEIGHT in 60 s for reads"
+        "rate_limit: 120 used, 10 more wanted; 120 of 1000 REQUEST_WEIGHT in 60 s for reads"
     )
     assert held(limits, READ, hold.retry_at_ms - 1).retry_at_ms == hold.retry_at_ms
 
@@ -99,11 +119,11 @@ def test_a_share_used_up_at_the_border_is_used_up_behind_it_too() -> None:
     """The other process may have used its own there as well, and neither has heard of it."""
     limits = make_limits()
     end = START + MINUTE
-    tickets = [admitted(limits, READ, end - 1) for _ in range(USABLE_WEIGHT * 20 // 100 // 10)]
+    tickets = [admitted(limits, READ, end - 1) for _ in range(USABLE_WEIGHT * 15 // 100 // 10)]
     for ticket in tickets:
-        limits.answer(ticket, [weight(160)], end - 1, has_succeeded=True)
+        limits.answer(ticket, [weight(120)], end - 1, has_succeeded=True)
 
-    assert held(limits, READ, end).refusal.observed == "160 used, 10 more wanted"
+    assert held(limits, READ, end).refusal.observed == "120 used, 10 more wanted"
 
 
 def test_an_answer_without_a_count_is_added_to_the_counts_of_others() -> None:
@@ -119,13 +139,24 @@ def test_an_answer_without_a_count_is_added_to_the_counts_of_others() -> None:
 
 
 def test_what_others_use_is_learned_from_replies() -> None:
-    """Another program has used 590: reads stop, reconciliation goes on, and so do cancels."""
+    """Another program has used 520: reads leave what is kept for reconciliation to it."""
     limits = make_limits()
-    limits.answer(admitted(limits, READ), [weight(590)], START, has_succeeded=True)
+    limits.answer(admitted(limits, READ), [weight(520)], START, has_succeeded=True)
 
-    assert "590 used" in held(limits, READ).reason
-    assert fill(limits, RECONCILE) * RECONCILE.weight == USABLE_WEIGHT - 590
+    assert "520 used" in held(limits, READ).reason
+    assert fill(limits, RECONCILE) * RECONCILE.weight == USABLE_WEIGHT * 35 // 100
     assert fill(limits, CANCEL) == WEIGHT - USABLE_WEIGHT
+
+
+def test_where_others_have_used_all_half_of_the_reserve_is_for_what_settles_doubts() -> None:
+    """And for exits; the other half is for cancels."""
+    limits = make_limits()
+    limits.answer(admitted(limits, READ), [weight(USABLE_WEIGHT)], START, has_succeeded=True)
+
+    assert fill(limits, ENTRY_COST) == 0
+    assert fill(limits, RECONCILE) * RECONCILE.weight == (WEIGHT - USABLE_WEIGHT) // 2
+    assert isinstance(limits.admit(EXIT_COST, START), Hold)
+    assert fill(limits, CANCEL) == (WEIGHT - USABLE_WEIGHT) // 2
 
 
 def test_a_full_address_still_cancels_up_to_the_limit_itself() -> None:
@@ -228,7 +259,7 @@ def test_a_limit_that_the_venue_changes_is_in_force_at_once() -> None:
     limits = make_limits()
     limits.answer(admitted(limits, READ), [weight(10, limit=200)], START, has_succeeded=True)
 
-    assert fill(limits, READ) * READ.weight == 200 * 80 // 100 * 20 // 100 - 10 - 2
+    assert fill(limits, READ) * READ.weight == 200 * 80 // 100 * 15 // 100 - 10 - 4
 
 
 def test_limits_that_are_not_stated_are_the_lowest_documented() -> None:
@@ -293,8 +324,8 @@ def test_the_longest_refusal_stands() -> None:
 @pytest.mark.parametrize(
     ("cost", "usual", "halved"),
     [
-        (READ, 16, 8),
-        (RECONCILE, 40, 20),
+        (READ, 12, 6),
+        (RECONCILE, 28, 14),
         (ENTRY_COST, USABLE_ORDERS, USABLE_ORDERS // 2),
         (EXIT_COST, ORDERS, ORDERS),
         (CANCEL, WEIGHT, WEIGHT),
@@ -359,7 +390,7 @@ def test_a_clock_that_is_set_back_forgets_nothing() -> None:
 
 @given(st.lists(st.integers(1, 25), max_size=100), st.integers(0, WEIGHT))
 def test_cancels_find_room_as_long_as_the_venue_has_any(sizes: list[int], count: int) -> None:
-    """No traffic of ours leaves an address that cannot cancel."""
+    """No traffic of ours leaves an address that cannot cancel: half of the reserve is for it."""
     limits = make_limits()
     limits.answer(admitted(limits, READ), [weight(count)], START, has_succeeded=True)
     for size in sizes:
@@ -368,7 +399,7 @@ def test_cancels_find_room_as_long_as_the_venue_has_any(sizes: list[int], count:
         limits.admit(ENTRY_COST, START)
         limits.admit(EXIT_COST, START)
 
-    assert fill(limits, CANCEL) >= min(WEIGHT - USABLE_WEIGHT, WEIGHT - count)
+    assert fill(limits, CANCEL) >= min((WEIGHT - USABLE_WEIGHT) // 2, WEIGHT - count)
 
 
 @pytest.mark.parametrize("shares", [FEED_SHARES, EXECUTOR_SHARES])

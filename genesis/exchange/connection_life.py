@@ -147,7 +147,8 @@ class ConnectionLife:
         """Note that a connection ended or could not be made; return how long to wait for the next.
 
         The delay lies between half and all of the longest one at this stage, so that clients cut
-        off together do not come back together. None if its successor is there or on its way.
+        off together do not come back together. It is 0 if a successor is on its way, and None if
+        one is there.
         """
         connection = self._connections.pop(number)
         if connection.retired_at:
@@ -158,7 +159,7 @@ class ConnectionLife:
             self._opening = None
         delay = self._delay(connection, now, chance)
         self._not_before = now + delay
-        return delay if self._opening is None else None
+        return delay if self._opening is None else 0
 
     def verdict(self, number: int, last_read_at: Nanos, now: Nanos) -> Verdict | None:
         """Tell why an open connection must be cut off now, if it must."""

@@ -24,6 +24,7 @@ SPACING_MS: Final = 150
 VICTIMS: Final = {
     **CHILD_MODULES,
     "executor": "scripts.campaign.victim_executor",
+    "feed": "scripts.campaign.victim_feed",
     "strategy": "scripts.campaign.victim_worker",
     "venue": "scripts.campaign.victim_venue",
 }

@@ -19,6 +19,7 @@ from genesis.storage.journal import Journal
 from genesis.storage.journal_writer import JournalWriter
 from genesis.units import NANOS_PER_MS
 from scripts.campaign.fuses import Point, set_fuse
+from scripts.campaign.lavishness import spend_freely
 from scripts.campaign.plan import Control, plan_of_this_process
 from workers import executor
 from workers.process import ChildContext, run_child
@@ -56,6 +57,7 @@ _WRITE_BEHIND_S: Final = 0.25
 async def run(context: ChildContext) -> None:
     """Be the executor, for as long as the fuse allows."""
     plan = plan_of_this_process()
+    spend_freely()
     if plan.control is not None:
         _take_out(plan.control, context.clock)
     if plan.boot_id:

@@ -146,7 +146,7 @@ def test_a_successor_on_its_way_takes_the_place_of_a_dead_one() -> None:
     at = START + HELD
     life.wants_successor(old, at, 0.0)
     successor = life.tried(at, 0.0)
-    assert life.ended(old, at, 0.0) is None
+    assert life.ended(old, at, 0.0) == 0
     assert life.next_try_at is None
     life.opened(successor, at)
     assert life.became_ready(successor, at) is None

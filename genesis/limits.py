@@ -175,6 +175,7 @@ MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 EARLY_MESSAGES_MAX: Final = 1_024  # between the handshake and the listener
 WRITE_BACKLOG_BYTES_MAX: Final = 64 * 1024
 REQUESTS_IN_FLIGHT_MAX: Final = 1_024
+EVENT_SILENCE_MAX: Final[Nanos] = 5 * NANOS_PER_SECOND  # behind an order that was accepted
 EVENTS_LINGER: Final[Nanos] = 1 * NANOS_PER_SECOND  # a predecessor stays for events that are late
 CLOCK_SAMPLES: Final = 5
 CLOCK_REFRESH: Final[Nanos] = 3_600 * NANOS_PER_SECOND

@@ -15,6 +15,7 @@ from genesis.limits import (
     CONNECTION_READY_WITHIN,
     CONNECTION_SILENCE_MAX,
     CONNECTION_STABLE_AFTER,
+    EVENT_SILENCE_MAX,
     RECONNECT_DELAY_MAX,
     RECONNECT_DELAY_MIN,
     ROTATION_AGE,
@@ -27,6 +28,7 @@ class ConnectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When to give a connection up, when to replace it, and how long to wait for the next one.
 
     A connection is replaced at an age between `rotate_after` and a `ROTATION_SPREAD`th less.
+    `event_silence_max` is how long the first user event behind an accepted order may be late.
     """
 
     delay_min: Nanos = RECONNECT_DELAY_MIN
@@ -36,6 +38,7 @@ class ConnectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     rotate_after: Nanos = ROTATION_AGE
     ready_within: Nanos = CONNECTION_READY_WITHIN
     drain_max: Nanos = CONNECTION_DRAIN_MAX
+    event_silence_max: Nanos = EVENT_SILENCE_MAX
 
     @property
     def shortest_patience(self) -> Nanos:

@@ -16,7 +16,7 @@ from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import Accepted, NotSent, StreamGap
 from genesis.limits import CLOCK_SAMPLES, EVENTS_LINGER
-from genesis.units import NANOS_PER_MS, SCALE
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, SCALE
 from tests.support.exchange_builders import (
     ED25519_PEM,
     ORDER_ID,
@@ -41,6 +41,9 @@ from tests.support.venue import model_config, open_venue
 
 RESTLESS: Final = ConnectionPolicy(
     delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS, rotate_after=20 * NANOS_PER_MS
+)
+SUSPICIOUS: Final = ConnectionPolicy(
+    delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS, event_silence_max=50 * NANOS_PER_MS
 )
 SHUTDOWN: Final[Json] = {"e": "serverShutdown", "E": 1}
 HEARD_OUT: Final = 2 * CLOCK_SAMPLES + 1
@@ -188,6 +191,42 @@ async def test_an_ended_event_stream_is_a_gap() -> None:
         gap = await log.first(StreamGap)
         assert gap.why == "eventStreamTerminated"
         assert gap.from_at < gap.to_at
+
+
+async def test_a_stream_that_fell_silent_is_found_by_its_first_order() -> None:
+    """A live connection may bring no events any more: an accepted order without one shows it."""
+    log = EventLog()
+    async with (
+        ScriptedVenue() as venue,
+        gateway_to(venue.url, log=log, policy=SUSPICIOUS) as gateway,
+    ):
+        venue.on("order.place", replies(order_reply()))
+        assert isinstance(await place(gateway), Accepted)
+        gap = await log.first(StreamGap)
+        assert "no user event" in gap.why
+        assert gap.to_at - gap.from_at >= SUSPICIOUS.event_silence_max
+        await venue.push(report_event(), connection=1)
+        await log.first(ExecutionReport)
+
+
+async def test_an_event_before_its_reply_proves_that_the_stream_lives() -> None:
+    """Nothing more need come behind the reply of an order whose event overtook it."""
+    log = EventLog()
+
+    async def tell_first(connection: ServerConnection, request: Request) -> None:
+        await venue.push(report_event())
+        await connection.send(success(request.id, order_reply()), text=True)
+
+    async with (
+        ScriptedVenue() as venue,
+        gateway_to(venue.url, log=log, policy=SUSPICIOUS) as gateway,
+    ):
+        venue.on("order.place", tell_first)
+        assert isinstance(await place(gateway), Accepted)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3 * SUSPICIOUS.event_silence_max / NANOS_PER_SECOND):
+                await log.first(StreamGap)
+        assert gateway.connections == 1
 
 
 async def test_a_revoked_session_takes_no_order() -> None:

@@ -30,6 +30,7 @@ from genesis.exchange.binance.ws_sessions import WsSessions
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import (
+    Accepted,
     NoAnswer,
     OrderTestOutcome,
     PreparedRequest,
@@ -154,9 +155,14 @@ class WsGateway(BinancePath):
 
     def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
         """Write a prepared order before returning. See the port."""
+        sessions = self._sessions
+        seen = sessions.counters.events
 
         def read(fate: Fate) -> SubmitOutcome:
-            return submit_outcome(fate, prepared.client_order_id)
+            outcome = submit_outcome(fate, prepared.client_order_id)
+            if isinstance(outcome, Accepted):
+                sessions.expect_event(seen)
+            return outcome
 
         cost = EXIT_COST if prepared.is_reduction else ENTRY_COST
         request = Request(prepared.request_id, _PLACE, prepared.frame, cost)

@@ -173,6 +173,12 @@ class WsSession:
                 await self._clock_doubted.wait()
         self._clock_doubted.clear()
 
+    def want_successor(self, why: str) -> None:
+        """Ask for a successor, unless one was asked for already."""
+        if self._is_replaceable:
+            self._is_replaceable = False
+            self._on_successor_wanted(why)
+
     async def drain(self) -> None:
         """Wait until nothing is in flight. Every request ends by its own timeout at the latest."""
         await self._idle.wait()
@@ -205,7 +211,7 @@ class WsSession:
             why = f"session revoked: {code}"
             self._end = self._end or why
             self.brings_events = False
-            self._want_successor(why)
+            self.want_successor(why)
 
     def _receive_event(self, event: msgspec.Raw, received_at: Nanos) -> None:
         self._counters.events += 1
@@ -220,14 +226,9 @@ class WsSession:
             self._log.warning("session_notice", notice=content.value)
             if content is SessionNotice.STREAM_TERMINATED:
                 self.brings_events = False
-            self._want_successor(content.value)
+            self.want_successor(content.value)
         elif content is not None:
             self._on_event(content)
-
-    def _want_successor(self, why: str) -> None:
-        if self._is_replaceable:
-            self._is_replaceable = False
-            self._on_successor_wanted(why)
 
     def _expire(self, request_id: int, timeout: Nanos) -> None:
         self._counters.lost_replies += 1

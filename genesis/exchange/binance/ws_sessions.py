@@ -78,6 +78,9 @@ class WsSessions:
         self._sessions: list[WsSession] = []  # those that are open for use, the newest last
         self._current: WsSession | None = None
         self._hole: _Hole | None = None
+        self._event_silence_max = (policy or ConnectionPolicy()).event_silence_max
+        self._event_expected_after = -1  # how many events there had been; -1: none is expected
+        self._event_timer: asyncio.TimerHandle | None = None
         self._failure: VenueError = VenueUnreachable("no connection was tried yet")
         self.counters = SessionCounters()
         self._manager: WebSocketManager[RequestConnection] = WebSocketManager(
@@ -91,7 +94,11 @@ class WsSessions:
 
     async def run(self) -> None:
         """Keep a session with the venue until cancelled."""
-        await self._manager.run()
+        try:
+            await self._manager.run()
+        finally:
+            if self._event_timer is not None:
+                self._event_timer.cancel()
 
     async def wait_ready(self, timeout: Nanos) -> None:  # noqa: ASYNC109, an error with its reason
         """Return once requests can be sent and user events flow.
@@ -130,6 +137,32 @@ class WsSessions:
             future.set_result(read(Unwritten("not connected")))
             return future
         return self._current.request(request, read, timeout)
+
+    def expect_event(self, seen: int) -> None:
+        """Take note that an order was accepted: an event must follow, if there were but `seen`.
+
+        A stream may fall silent though its connection lives (`binance-spot.md` section 13). Events
+        name what they are about, but any of them proves that the stream is alive.
+        """
+        if self.counters.events != seen or self._event_expected_after == seen:
+            return
+        self._event_expected_after = seen
+        if self._event_timer is not None:
+            self._event_timer.cancel()
+        loop, seconds = asyncio.get_running_loop(), self._event_silence_max / NANOS_PER_SECOND
+        self._event_timer = loop.call_later(seconds, self._miss_event, seen)
+
+    def _miss_event(self, seen: int) -> None:
+        self._event_expected_after = -1
+        silent = [session for session in self._sessions if session.brings_events]
+        if self.counters.events != seen or not silent:
+            return
+        why = "no user event came behind an order that was accepted"
+        for session in silent:
+            session.brings_events = False
+        self._note_hole(why, self._clock.now() - self._event_silence_max)
+        for session in silent:
+            session.want_successor(why)
 
     async def _connect(self) -> RequestConnection:
         hold = self._gate.admit_connection()

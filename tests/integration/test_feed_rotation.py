@@ -12,11 +12,12 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 from genesis.domain.market import MarketGap, Quote, TradeTick
 from genesis.ipc.board import Counter
 from genesis.limits import SUBSCRIBE_SPACING
-from genesis.units import NANOS_PER_MS
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 from tests.support.feed_run import FeedRun
 from tests.support.feed_scene import STREAMS, Market, market, now_ms
 from tests.support.market_frames import depth, ticker, trade
 from tests.support.stream_venue import StreamPeer
+from tests.support.venue import endpoints_of, model_config, open_venue
 
 SHUTDOWN: Final = b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
 
@@ -215,3 +216,23 @@ async def test_a_venue_that_finds_us_too_fast_is_asked_more_slowly(tmp_path: Pat
 
         (line,) = scene.feed.log("subscribing_slower")
         assert line["spacing_ms"] == 2 * SUBSCRIBE_SPACING // NANOS_PER_MS
+
+
+async def test_the_venues_own_notices_cost_nothing(tmp_path: Path) -> None:
+    """Before a venue that ends every connection: the market goes on, trade by trade."""
+    config = model_config(connection_life=2 * NANOS_PER_SECOND, shutdown_lead=1_700 * NANOS_PER_MS)
+    async with (
+        open_venue(config) as (_, address),
+        FeedRun(tmp_path, endpoints_of(address), "BTCUSDT") as feed,
+    ):
+        await taken_over(feed, times=2)
+        await feed.take(TradeTick)
+        await feed.take(TradeTick, len(told(feed)) + 1)  # one that came after the last change
+
+        trade_ids = told(feed)
+        assert trade_ids == list(range(trade_ids[0], trade_ids[-1] + 1))
+        assert not [event for event in feed.events if isinstance(event, MarketGap)]
+        assert feed.count(Counter.FRAMES_DUPLICATE) == 0
+        assert feed.count(Counter.FRAMES_OUT_OF_ORDER) == 0
+        assert feed.count(Counter.BOOK_RESYNCS) == 1
+        assert feed.count(Counter.CONNECTIONS_LOST) == 0

@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 
 from genesis.domain.orders import ExecutionReport, OrderState, OrderType
+from genesis.errors import VenueUnreachable
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.exchange.connection_life import ConnectionPolicy
@@ -41,6 +42,9 @@ from tests.support.venue import model_config, open_venue
 
 RESTLESS: Final = ConnectionPolicy(
     delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS, rotate_after=20 * NANOS_PER_MS
+)
+HARDY: Final = ConnectionPolicy(
+    delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS, stable_after=NANOS_PER_MS
 )
 SUSPICIOUS: Final = ConnectionPolicy(
     delay_min=NANOS_PER_MS, delay_max=20 * NANOS_PER_MS, event_silence_max=50 * NANOS_PER_MS
@@ -132,20 +136,36 @@ async def test_a_shutdown_notice_costs_nothing() -> None:
         assert gateway.is_ready
 
 
-async def test_a_rotation_amid_orders_loses_and_doubles_nothing() -> None:
+RESTLESS_VENUE: Final = {
+    "connection_life": 600 * NANOS_PER_MS,
+    "shutdown_lead": 450 * NANOS_PER_MS,
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "venue_changes"),
+    [
+        pytest.param(RESTLESS, {}, id="by age"),
+        pytest.param(HARDY, RESTLESS_VENUE, id="by the venue's notice"),
+    ],
+)
+async def test_a_change_amid_orders_loses_and_doubles_nothing(
+    policy: ConnectionPolicy, venue_changes: dict[str, object]
+) -> None:
     """Orders go on while sessions change; each is answered, each is told of, none comes twice."""
     log = EventLog()
     numbers = itertools.count(1)
+    config = model_config(latency=10 * NANOS_PER_MS, **venue_changes)
     async with (
-        open_venue(model_config(latency=10 * NANOS_PER_MS)) as (_, address),
-        gateway_to(f"{address}/ws-api/v3", log=log, signer=SIGNER, policy=RESTLESS) as gateway,
+        open_venue(config) as (_, address),
+        gateway_to(f"{address}/ws-api/v3", log=log, signer=SIGNER, policy=policy) as gateway,
     ):
         price = await half_the_price(gateway)
 
         async def trade() -> list[str]:
             placed = []
             async with asyncio.timeout(DEADLINE_S):
-                while gateway.connections < 6:
+                while gateway.connections < 5:
                     order_id = f"G0a-1-2-{next(numbers)}-00"
                     order = approved(
                         client_order_id=order_id, quantity=SCALE // 100, limit_price=price
@@ -155,9 +175,10 @@ async def test_a_rotation_amid_orders_loses_and_doubles_nothing() -> None:
                     placed.append(order_id)
                     canceled = await gateway.cancel("BTCUSDT", order_id)
                     assert isinstance(canceled, Accepted), canceled
+                    await gateway.venue_time_ms()
             return placed
 
-        batches = await asyncio.gather(trade(), trade(), trade())
+        batches = await asyncio.gather(trade(), trade())
         placed = [order_id for batch in batches for order_id in batch]
         for order_id in placed:
             await log.first(ExecutionReport, functools.partial(is_canceled, order_id))
@@ -302,6 +323,18 @@ async def test_a_refused_handshake_is_no_end() -> None:
         async with gateway_to(venue.url) as gateway:
             assert gateway.connections == 1
             assert not venue.refusals
+
+
+@pytest.mark.parametrize("status", [418, 429])
+async def test_a_forbidden_handshake_is_not_repeated(status: int) -> None:
+    """The venue says for how long; back-off alone would be back in milliseconds."""
+    async with ScriptedVenue() as venue:
+        venue.refusals = [http11.Response(status, "", Headers({"Retry-After": "300"}))]
+        async with running(make_gateway(venue.url, EventLog())) as gateway:
+            with pytest.raises(VenueUnreachable, match=str(status)):
+                await gateway.wait_ready(300 * NANOS_PER_MS)
+            assert not venue.refusals
+            assert gateway.connections == 0
 
 
 @pytest.mark.parametrize(

@@ -216,3 +216,16 @@ async def test_a_snapshot_is_older_than_the_stream() -> None:
         bids = asked[0]["bids"]
         assert isinstance(bids, list)
         assert len(bids) == 5
+
+
+@pytest.mark.parametrize("is_flat", [False, True], ids=["nested", "flat"])
+async def test_a_control_message_is_refused_in_either_shape(is_flat: bool) -> None:  # noqa: FBT001
+    """In an object of its own, as captures show it, or flat, as the documents print it."""
+    async with (
+        open_venue(model_config(flat_control_errors=is_flat)) as (_, address),
+        connect(f"{address}/ws") as stream,
+    ):
+        await stream.send('{"method":"GET_PROPERTY","params":["none"],"id":5}')
+        error = {"code": 0, "msg": "Unknown property"}
+        expected = {**error, "id": 5} if is_flat else {"error": error, "id": 5}
+        assert msgspec.json.decode(await receive(stream)) == expected

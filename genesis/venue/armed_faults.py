@@ -10,7 +10,7 @@ _Kind = TypeVar("_Kind", bound=OccasionalFault)
 
 
 class Hit(NamedTuple, Generic[_Kind]):
-    """A fault that strikes. With `is_spent` this was the last time."""
+    """A fault that strikes. With `is_spent` it has done so as often as it was to."""
 
     number: int
     fault: _Kind
@@ -66,10 +66,11 @@ class ArmedFaults(Generic[_Kind]):
         self._armed.pop(number, None)
 
     def strike(self, befalls: Callable[[_Kind], bool]) -> Hit[_Kind] | None:
-        """Return the first fault that strikes an occasion which `befalls` describes."""
+        """Return the first fault that strikes an occasion which `befalls` describes.
+
+        One that is spent must be disarmed, or it strikes on.
+        """
         for armed in self._armed.values():
             if befalls(armed.fault) and armed.strikes(self._random):
-                if armed.is_spent:
-                    del self._armed[armed.number]
                 return Hit(armed.number, armed.fault, armed.is_spent)
         return None

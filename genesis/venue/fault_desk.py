@@ -66,13 +66,13 @@ class FaultReport(msgspec.Struct, frozen=True, kw_only=True):
     strikes: list[Strike]
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, frozen=True):
     """Something that happens now."""
 
     fault: Act | ConnectionFault
 
 
-class Ended(NamedTuple):
+class Ended(msgspec.Struct, frozen=True):
     """Something that is taken back now."""
 
     fault: LastingAct

@@ -118,8 +118,26 @@ async def test_a_connection_falls_silent() -> None:
             await assert_silent(client.connection, lambda: other.result("ping"))
 
 
+async def test_a_silent_connection_is_served_on() -> None:
+    """It is not closed for the pongs that it cannot send, as another one is by then."""
+    pings = PingRules(interval=2 * NANOS_PER_MS, pong_timeout=10 * NANOS_PER_MS)
+    async with (
+        open_venue(model_config(pings=pings)) as (server, address),
+        api_client(address) as silent,
+        api_client(address) as other,
+        raw_client(address) as mute,
+    ):
+        await LocalFaults(server).strike(ConnectionSilenced(which="oldest"))
+        assert (await mute.ask("GET /ws", b"", **UPGRADE)).status == 101
+        assert (await mute.rest()).endswith(b"Pong timeout")
+        await silent.send("order.place", **order())
+        while trades_in_books(server) == 0:
+            await other.result("ping")
+        silent.connection.transport.abort()
+
+
 async def test_a_silent_connection_is_not_pinged() -> None:
-    """Nor is it closed for the pongs that it cannot send."""
+    """Its client hears nothing at all, while others are pinged."""
     config = model_config(
         pings=PingRules(interval=2 * NANOS_PER_MS, pong_timeout=60 * NANOS_PER_SECOND)
     )

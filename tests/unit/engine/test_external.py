@@ -257,6 +257,29 @@ def test_only_so_many_orders_are_remembered(desk: Desk) -> None:
     assert desk.core.external.orders_by_symbol == {"BTCUSDT": EXTERNAL_ORDERS_KEPT + 1}
 
 
+def test_a_trade_of_an_order_of_ours_that_is_forgotten_is_not_external(desk: Desk) -> None:
+    """Its name is below the high water: it was booked when it was made, long ago."""
+    desk.judge(1, quantity=LOT).answer(filled())
+    desk.judge(5, epoch=6)
+    old = msgspec.structs.replace(listed(by_hand()), trade_id=7)
+    desk.view({"USDT": CAPITAL}, [old])
+    asked = reconcile(desk.tick(NOW))
+    forgotten = order_by_hand(client_order_id="G00-7-5-9-10")
+    desk.view({"USDT": CAPITAL}, [old], asked=asked, orders=[forgotten])
+    assert booked(desk) == []
+    assert desk.core.external.orders == ()
+    assert desk.view({"USDT": CAPITAL}, [old]).core.compare_now(NOW).orders_from == ()
+    assert desk.core.compare_now(NOW).trades_from == (("BTCUSDT", 8),)
+
+
+def test_only_so_many_trades_wait(desk: Desk) -> None:
+    """Whose they are may never be told; what is dropped is searched for if it matters."""
+    desk.judge(quantity=LOT).answer(filled())
+    trades = [listed(by_hand(n)) for n in range(2, EXTERNAL_TRADES_KEPT + 3)]
+    desk.view({"USDT": CAPITAL}, trades)
+    assert len(desk.core.external.unclassified) == EXTERNAL_TRADES_KEPT
+
+
 def test_only_so_many_trades_are_remembered_and_none_twice() -> None:
     """What is forgotten counts as booked: a second booking is worse than a difference."""
     ledger = Ledger()

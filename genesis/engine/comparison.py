@@ -55,7 +55,9 @@ class BooksComparison:
         self._agreed_at: Nanos = 0
         self._movements = 0
         self._patience: Nanos = 0
-        self._searched: list[tuple[str, Amount]] = []
+        self._sought: list[tuple[str, Amount]] = []
+        self._sought_at: Nanos = 0
+        self._is_unanswered = False
         self._searching: set[str] = set()
 
     @property
@@ -88,8 +90,9 @@ class BooksComparison:
         if not is_quiet:
             return []
         if self._watch.equal:
+            self._sought = []
             return self._agree(view, now)
-        return self._search() if self._watch.is_confirmed else []
+        return self._search(now) if self._watch.is_confirmed else []
 
     def reason_to_halt(self, now: Nanos) -> str | None:
         """Return what is wrong, once it has stood for long enough and a search explains nothing.
@@ -99,8 +102,9 @@ class BooksComparison:
         """
         if self._watch.equal is not False or self._ledger.movements != self._movements:
             return None
-        patience = EXTERNAL_PATIENCE if self.is_searching else self._patience
-        if now - self._watch.since < patience:
+        if now - self._watch.since < self._patience:
+            return None
+        if self.is_searching and now - max(self._watch.since, self._sought_at) < EXTERNAL_PATIENCE:
             return None
         worst = self.differences[0]
         return (
@@ -114,7 +118,7 @@ class BooksComparison:
         """Take the answer to a search, and return what it has found."""
         self._searching.discard(asked.symbol)
         if isinstance(answer, NoAnswer):
-            self._searched = []  # to be asked again, should the difference still stand
+            self._is_unanswered = True  # to be asked again, should the difference still stand
             return ()
         return () if isinstance(answer, NotListed) else answer
 
@@ -140,11 +144,14 @@ class BooksComparison:
         self._agreed_at = now
         return [self._books.record(BooksAgreed(view.balances_at, now))]
 
-    def _search(self) -> list[Effect]:
-        """Ask for the trades that would explain the difference, once for each."""
-        if self._searched == gaps(self.differences):
+    def _search(self, now: Nanos) -> list[Effect]:
+        """Ask for the trades that would explain the difference: once, if it is answered."""
+        sought = gaps(self.differences)
+        if sought != self._sought:
+            self._sought, self._sought_at = sought, now
+        elif not self._is_unanswered:
             return []
-        self._searched = gaps(self.differences)
+        self._is_unanswered = False
         assets = {difference.asset for difference in self.differences}
         symbols = islice(dict.fromkeys(self._suspects(assets)), EXTERNAL_SEARCH_SYMBOLS_MAX)
         since = self._ledger.state.accounted_until

@@ -358,10 +358,35 @@ def test_a_search_that_is_not_answered_delays_a_halt_but_not_for_ever(desk: Desk
     desk.view(minus_one, now=NOW + 4 * SECOND, found=silent)
     assert len(searches(desk)) == 2
     hear(desk, order_by_hand(trade=by_hand(symbol="SOLEUR")))
-    desk.view(minus_one, now=NOW + EXTERNAL_PATIENCE - 1)
+    end = NOW + 2 * SECOND + EXTERNAL_PATIENCE
+    desk.view(minus_one, now=end - 1)
     assert desk.core.ledger.state.halt_reason == "", "a trade of unknown assets may explain it"
-    desk.view(minus_one, now=NOW + EXTERNAL_PATIENCE)
+    desk.view(minus_one, now=end)
     assert desk.state is EngineState.HALTED
+
+
+def test_a_search_has_its_time_however_long_the_difference_stands(desk: Desk) -> None:
+    """Orders in flight put it off, or the machine slept: it is not given up before it began."""
+    late = NOW + 2 * EXTERNAL_PATIENCE
+    silent = {symbol: NoAnswer("timeout") for symbol in ("BTCUSDT", "ETHUSDT")}
+    hear(desk, order_by_hand(trade=by_hand(symbol="SOLEUR")))
+    desk.view({"USDT": CAPITAL - 1}).view({"USDT": CAPITAL - 1}, now=late, found=silent)
+    assert desk.core.ledger.state.halt_reason == ""
+    end = late + EXTERNAL_PATIENCE
+    desk.view({"USDT": CAPITAL - 1}, now=end - 1, found=silent)
+    assert desk.core.ledger.state.halt_reason == ""
+    desk.view({"USDT": CAPITAL - 1}, now=end, found=silent)
+    assert desk.state is EngineState.HALTED
+
+
+def test_the_same_difference_once_more_is_searched_once_more(desk: Desk) -> None:
+    """Books were equal in between: it is another one."""
+    now = NOW
+    for _ in range(2):
+        desk.view({"USDT": CAPITAL - 1}, now=now).view({"USDT": CAPITAL - 1}, now=now + SECOND)
+        assert searches(desk)
+        desk.view({"USDT": CAPITAL}, now=now + 2 * SECOND)
+        now += 3 * SECOND
 
 
 def test_what_is_booked_while_a_search_runs_may_be_the_explanation(desk: Desk) -> None:
@@ -462,5 +487,5 @@ def test_an_order_of_ours_where_this_run_does_not_trade_is_not_adopted(desk: Des
     desk.view(differs, now=NOW + 2 * SECOND, asked=asked, orders=[stranger])
     assert "order_not_adopted" in announced(desk)
     assert booked(desk) == []
-    desk.view(differs, now=NOW + EXTERNAL_PATIENCE)
+    desk.view(differs, now=NOW + 2 * SECOND + EXTERNAL_PATIENCE)
     assert desk.state is EngineState.HALTED

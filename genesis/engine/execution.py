@@ -7,7 +7,7 @@ The shell (`engine/engine.py`) carries the effects out, in order.
 
 from collections.abc import Mapping, Sequence
 
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import (
     ExecutionReport,
@@ -59,6 +59,7 @@ from genesis.engine.timers import TimerKind, Timers
 from genesis.engine.valuation import Valuation
 from genesis.exchange.gateway import (
     CancelOutcome,
+    ListingOutcome,
     NoAnswer,
     NotListed,
     QueryOutcome,
@@ -339,10 +340,7 @@ class ExecutionCore:
         return []
 
     def on_listing(
-        self,
-        asked: FetchInstruments,
-        answer: tuple[Instrument, ...] | NotListed | NoAnswer,
-        now: Nanos,
+        self, asked: FetchInstruments, answer: ListingOutcome, now: Nanos
     ) -> list[Effect]:
         """Take the rules of instruments as the venue lists them now, ours or another's."""
         if self._catalogue.by_symbol(asked.symbols[0]) is not None:

@@ -11,14 +11,14 @@ of orders shows. Until then it waits, and so does one of a symbol whose assets a
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.orders import TERMINAL_STATES, ExecutionReport, Fill
 from genesis.domain.positions import AssetPair
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.effects import Announce, Effect, FetchInstruments
 from genesis.engine.entries import ExternalFillBooked, external_name
 from genesis.engine.ledger import Ledger
-from genesis.exchange.gateway import NoAnswer, NotListed
+from genesis.exchange.gateway import ListingOutcome, NoAnswer, NotListed
 from genesis.limits import EXTERNAL_ORDERS_KEPT, EXTERNAL_TRADES_KEPT, RECONCILE_ORDER_AGE
 from genesis.units import Nanos, text_from_fixed
 
@@ -40,6 +40,7 @@ class ExternalActivity:
         self._open: dict[_Order, None] = {}
         self._ours: dict[_Order, None] = {}
         self._waiting: dict[str, Fill] = {}
+        # By symbol, of which there are as many as the venue lists.
         self._pairs: dict[str, AssetPair] = {}
         self._pairs_asked: set[str] = set()
         self._orders_by_symbol: dict[str, int] = {}
@@ -140,10 +141,7 @@ class ExternalActivity:
         return effects
 
     def on_listing(
-        self,
-        asked: FetchInstruments,
-        answer: tuple[Instrument, ...] | NotListed | NoAnswer,
-        now: Nanos,
+        self, asked: FetchInstruments, answer: ListingOutcome, now: Nanos
     ) -> list[Effect]:
         """Take the answer to a question for the assets of a symbol that this run does not trade.
 

@@ -12,7 +12,7 @@ import msgspec
 from genesis.domain.instruments import UNLISTED, Instrument, InstrumentCatalogue, rule_changes
 from genesis.engine.effects import Announce, Effect, FetchInstruments
 from genesis.engine.timers import TimerKind, Timers
-from genesis.exchange.gateway import NoAnswer, NotListed
+from genesis.exchange.gateway import ListingOutcome, NoAnswer, NotListed
 from genesis.limits import (
     LISTING_REFRESH,
     LISTING_REFRESH_SUSPENDED,
@@ -62,10 +62,7 @@ class ListingWatch:
         self._timers.set(at, TimerKind.REFRESH_LISTING, "")
 
     def on_listing(
-        self,
-        asked: FetchInstruments,
-        answer: tuple[Instrument, ...] | NotListed | NoAnswer,
-        now: Nanos,
+        self, asked: FetchInstruments, answer: ListingOutcome, now: Nanos
     ) -> list[Effect]:
         """Take the answer to a question of `ask`."""
         if isinstance(answer, NoAnswer):

@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
-from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill, Hold
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.exchange.gateway import (
@@ -19,6 +18,7 @@ from genesis.exchange.gateway import (
     CancelOutcome,
     Found,
     Gateway,
+    ListingOutcome,
     NoAnswer,
     NotFound,
     NotListed,
@@ -137,9 +137,7 @@ class FallbackGateway:
         """Read all balances. See the port."""
         return await self.on_one_path(lambda path: path.account())
 
-    async def instruments(
-        self, symbols: tuple[str, ...]
-    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
+    async def instruments(self, symbols: tuple[str, ...]) -> ListingOutcome:
         """Read trading rules. See the port."""
         return await self.on_one_path(lambda path: path.instruments(symbols))
 

@@ -98,6 +98,7 @@ class NotListed(msgspec.Struct, frozen=True):
     """One of the symbols asked about is not listed (any more); the venue does not say which."""
 
 
+ListingOutcome: TypeAlias = tuple[Instrument, ...] | NotListed | NoAnswer
 SubmitOutcome: TypeAlias = Accepted | Rejected | NotSent | Unknown
 CancelOutcome: TypeAlias = Accepted | NotOpen | Rejected | NotSent | Unknown
 QueryOutcome: TypeAlias = Found | NotFound | NoAnswer
@@ -221,9 +222,7 @@ class VenuePath(Protocol):
         """Read all balances."""
         ...
 
-    async def instruments(
-        self, symbols: tuple[str, ...]
-    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
+    async def instruments(self, symbols: tuple[str, ...]) -> ListingOutcome:
         """Read the trading rules of `symbols`; ids are their places in that order."""
         ...
 

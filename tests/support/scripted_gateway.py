@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from genesis.domain.instruments import Instrument
 from genesis.domain.orders import ExecutionReport, Fill, Hold
 from genesis.engine import risk_engine
 from genesis.engine.risk_engine import ApprovedOrder
@@ -13,6 +12,7 @@ from genesis.exchange.gateway import (
     Account,
     Balance,
     CancelOutcome,
+    ListingOutcome,
     NoAnswer,
     NotFound,
     NotListed,
@@ -49,7 +49,7 @@ class ScriptedGateway:
         self.orders: tuple[ExecutionReport, ...] | NotListed | NoAnswer = ()
         self.trades: tuple[Fill, ...] | NotListed | NoAnswer = ()
         self.trades_found: dict[str, tuple[Fill, ...] | NotListed | NoAnswer] = {}
-        self.listing: tuple[Instrument, ...] | NotListed | NoAnswer = ()
+        self.listing: ListingOutcome = ()
         self.holds: dict[bool, tuple[int, Hold]] = {}
         self.balances: dict[str, int] | NoAnswer = {"USDT": CAPITAL}
 
@@ -157,9 +157,7 @@ class ScriptedGateway:
             received_at=NOW,
         )
 
-    async def instruments(
-        self, symbols: tuple[str, ...]
-    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
+    async def instruments(self, symbols: tuple[str, ...]) -> ListingOutcome:
         """List what was laid out."""
         self.asked.append(f"instruments {','.join(symbols)}")
         return self.listing

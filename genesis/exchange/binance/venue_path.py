@@ -29,7 +29,14 @@ from genesis.exchange.binance.outcomes import (
 )
 from genesis.exchange.binance.rate_replies import limits_of_listing
 from genesis.exchange.binance.signing import Params
-from genesis.exchange.gateway import Account, CancelOutcome, NoAnswer, NotListed, QueryOutcome
+from genesis.exchange.gateway import (
+    Account,
+    CancelOutcome,
+    ListingOutcome,
+    NoAnswer,
+    NotListed,
+    QueryOutcome,
+)
 from genesis.exchange.request_gate import RequestGate
 from genesis.limits import (
     ORDER_PAGES_MAX,
@@ -143,9 +150,7 @@ class BinancePath(abc.ABC):
             lambda reply: decode_account(reply.envelope.result, reply.received_at),
         )
 
-    async def instruments(
-        self, symbols: tuple[str, ...]
-    ) -> tuple[Instrument, ...] | NotListed | NoAnswer:
+    async def instruments(self, symbols: tuple[str, ...]) -> ListingOutcome:
         """Read trading rules. See the port."""
 
         def read(fate: Fate) -> tuple[Instrument, ...] | NoAnswer:

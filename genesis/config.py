@@ -309,6 +309,14 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _faults_are_simulated(self) -> Self:
+        if not self.is_simulated and (self.venue.admin or self.venue.schedule is not None):
+            raise ValueError(
+                f"venue.admin and venue.schedule are for mode sim, this is {self.mode}: drop them"
+            )
+        return self
+
     @property
     def is_simulated(self) -> bool:
         """Tell whether the venue is our own child."""

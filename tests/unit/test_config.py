@@ -158,3 +158,12 @@ def test_live_begins_with_a_canary_and_others_on_request() -> None:
     assert Settings.model_validate({"canary": {"enabled": True}}).has_canary
     with pytest.raises(ValidationError, match="mode live begins with a canary"):
         Settings.model_validate({"mode": "live", "canary": {"enabled": False}})
+
+
+@pytest.mark.parametrize("venue", [{"admin": True}, {"schedule": "faults.json"}])
+@pytest.mark.parametrize("mode", ["testnet", "demo", "live"])
+def test_faults_on_demand_are_for_the_simulated_venue(mode: str, venue: dict[str, object]) -> None:
+    """A venue that is not ours takes none, and is not asked to."""
+    assert Settings.model_validate({"venue": venue}).is_simulated
+    with pytest.raises(ValidationError, match="for mode sim, this is"):
+        Settings.model_validate({"mode": mode, "venue": venue})

@@ -328,6 +328,7 @@ VENUE_TRADES_KEPT: Final = 1_000  # public ones of a symbol, as many as one requ
 VENUE_MODEL_LEVELS_MAX: Final = 40  # on each side of a book
 VENUE_QUEUE_DELAY_MAX: Final[Nanos] = 10 * NANOS_PER_SECOND  # then the venue itself gives up
 VENUE_FAULT_MS_MAX: Final = 7 * 86_400_000  # a week is longer than any run that is scripted
+VENUE_FAULT_PAUSE_MIN: Final[Nanos] = 1 * NANOS_PER_MS  # between two times of one that recurs
 VENUE_FAULT_TEXT_CHARS_MAX: Final = 120
 VENUE_FAULTS_MAX: Final = 1_000
 VENUE_STRIKES_KEPT: Final = 1_000

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from genesis.limits import VENUE_FAULTS_MAX, VENUE_STRIKES_KEPT
+from genesis.limits import VENUE_FAULT_PAUSE_MIN, VENUE_FAULTS_MAX, VENUE_STRIKES_KEPT
 from genesis.units import NANOS_PER_MS, Nanos
 from genesis.venue import refusals
 from genesis.venue.armed_faults import ArmedFaults
@@ -259,8 +259,8 @@ class FaultDesk:
         if lasts:
             self._expect(given, at + lasts, is_end=True)
         if fault.every_ms:
-            pause = nanos(self._random.expovariate(1 / fault.every_ms))
-            self._expect(given, at + lasts + pause)
+            drawn = nanos(self._random.expovariate(1 / fault.every_ms))
+            self._expect(given, at + lasts + max(drawn, VENUE_FAULT_PAUSE_MIN))
         if _waits(fault):
             given.is_armed = True
             self._arm(given.number, fault)

@@ -37,7 +37,8 @@ class Fault(
     """One thing that goes wrong.
 
     It begins `in_ms` after it was given to the venue. With `every_ms` it begins again and again, at
-    random times that are so far apart on average, drawn from the venue's seed.
+    random times that are so far apart on average, drawn from the venue's seed, and never nearer
+    than 1 ms.
     """
 
     in_ms: Milliseconds = 0.0

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from genesis.units import Nanos
 from genesis.venue.api_conversation import ApiConversation
@@ -11,8 +11,6 @@ from genesis.venue.connection import Conversation, VenueConnection
 from genesis.venue.connection_faults import ConnectionFault
 from genesis.venue.stream_conversation import StreamConversation
 from genesis.venue.venue_acts import SocketKind
-
-Schedule: TypeAlias = Callable[[Nanos, Callable[[], None]], asyncio.TimerHandle]
 
 
 class Clocked(Protocol):

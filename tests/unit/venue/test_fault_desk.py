@@ -176,6 +176,13 @@ def test_a_fault_that_recurs_is_armed_anew() -> None:
     assert state_of(desk) == ("waiting", 200)
 
 
+def test_a_fault_recurs_no_more_than_once_a_millisecond() -> None:
+    """However near its times are to be: the desk comes to an end of what is due."""
+    desk = desk_with(ServerShutdown(every_ms=1e-9))
+
+    assert len(desk.advance(NOW + 5 * NANOS_PER_MS)) == 5
+
+
 def test_acts_happen_when_they_begin() -> None:
     """They wait for nothing, and one of a moment is over at once."""
     desk = FaultDesk(Random(1))

@@ -1,7 +1,7 @@
 """How the engine's status reads: one line for the terminal, a page for `genesis status`. Pure."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from genesis.status import CanarySummary, ExternalSummary, StatusDocument
@@ -177,8 +177,8 @@ def _duration(seconds: float) -> str:
 
 
 def _money(amount: Decimal) -> str:
-    return f"{amount.quantize(_CENT):,}"
+    return f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
 
 
 def _signed(amount: Decimal) -> str:
-    return f"{amount.quantize(_CENT):+,}"
+    return f"{amount.quantize(_CENT, ROUND_HALF_EVEN):+,}"

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from decimal import Decimal
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal, getcontext
 from typing import Any
 
 import pytest
@@ -15,6 +15,16 @@ from tests.support.venue import DEADLINE_SECONDS, open_venue
 from tests.support.witnesses import API_KEY, SECRET, balances_of, trades_of, witnessed_config
 
 SYMBOL = "BTC/USDT"
+
+
+@pytest.fixture(autouse=True)
+def _decimal_context_kept() -> Iterator[None]:
+    """Undo what ccxt does to this thread's decimal context: other tests round in it."""
+    context = getcontext()
+    before = context.copy()
+    yield
+    context.prec, context.rounding = before.prec, before.rounding
+    context.traps.update(before.traps)
 
 
 @contextlib.asynccontextmanager

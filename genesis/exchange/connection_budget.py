@@ -46,13 +46,17 @@ class ConnectionBudget:
     @property
     def next_at(self) -> Nanos:
         """When the next connection may be tried; in the past if that is now."""
-        oldest = self._words[self._next_word]
-        return max(oldest + CONNECTION_WINDOW if oldest else 0, self._not_before)
+        return self._free_at(self._share)
+
+    @property
+    def next_spare_at(self) -> Nanos:
+        """When one may be tried that can wait: half of the share is kept for those that cannot."""
+        return self._free_at(self._share // 2)
 
     def take(self, now: Nanos) -> None:
         """Count an attempt, which is about to be made."""
         assert now >= self.next_at, "the share is kept"
-        word = self._next_word
+        word = self._word_of(self._words[0])
         # The count goes first. Who is killed in between has tried nothing, and leaves a word too
         # old to hold anybody back; the other way round the present would be taken for the oldest.
         self._words[0] += 1
@@ -62,9 +66,14 @@ class ConnectionBudget:
         """Try nothing before `until`: the venue said so to one socket, and meant the address."""
         self._not_before = max(self._not_before, until)
 
-    @property
-    def _next_word(self) -> int:
-        return 1 + self._words[0] % self._share
+    def _free_at(self, attempts: int) -> Nanos:
+        """Return when the window holds fewer than so many attempts."""
+        at = self._words[self._word_of(self._words[0] - attempts)]
+        return max(at + CONNECTION_WINDOW if at else 0, self._not_before)
+
+    def _word_of(self, attempt: int) -> int:
+        """Return where an attempt is kept, by its number from 0 on."""
+        return 1 + attempt % self._share
 
 
 def refused_until(status: int, retry_after: str | None, now: Nanos) -> Nanos:

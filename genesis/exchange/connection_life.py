@@ -106,6 +106,11 @@ class ConnectionLife:
             return self._not_before
         return max(incumbent.rotate_at, self._not_before)
 
+    @property
+    def can_wait(self) -> bool:
+        """Whether there is a connection in use, so that the next one is no emergency."""
+        return self._incumbent is not None
+
     def tried(self, now: Nanos, chance: float) -> int:
         """Note that a connection is being opened; return its number.
 

@@ -137,7 +137,11 @@ class WebSocketManager(Generic[_Connection]):
 
     def _due_at(self) -> Nanos | None:
         next_try_at = self._life.next_try_at
-        return None if next_try_at is None else max(next_try_at, self._budget.next_at)
+        return None if next_try_at is None else max(next_try_at, self._allowed_at)
+
+    @property
+    def _allowed_at(self) -> Nanos:
+        return self._budget.next_spare_at if self._life.can_wait else self._budget.next_at
 
     async def _wait(self, until: Nanos | None) -> None:
         """Wait for news of a connection, or until another one is due."""
@@ -198,7 +202,7 @@ class WebSocketManager(Generic[_Connection]):
             self._log.info("connection_succeeded", number=number, why=why)
         else:
             self._why = why
-            retry_in_ms = max(delay, self._budget.next_at - now) // NANOS_PER_MS
+            retry_in_ms = max(delay, self._allowed_at - now) // NANOS_PER_MS
             self._log.warning("connection_ended", number=number, why=why, retry_in_ms=retry_in_ms)
         self._news.set()
 

@@ -6,7 +6,12 @@ from genesis.units import Nanos
 
 def spend_freely() -> None:
     """Let this process try any number of connections; a ban holds all the same."""
-    for name, other in (("next_at", property(_not_before)), ("take", _count_nothing)):
+    at_will = property(_not_before)
+    for name, other in (
+        ("next_at", at_will),
+        ("next_spare_at", at_will),
+        ("take", _count_nothing),
+    ):
         assert name in vars(ConnectionBudget), f"ConnectionBudget.{name} is gone: what is now so?"
         setattr(ConnectionBudget, name, other)
 

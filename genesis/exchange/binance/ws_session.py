@@ -173,6 +173,10 @@ class WsSession:
                 await self._clock_doubted.wait()
         self._clock_doubted.clear()
 
+    def retire(self) -> None:
+        """Take no more requests: a successor does. Replies and events still come in."""
+        self._end = self._end or "succeeded"
+
     def want_successor(self, why: str) -> None:
         """Ask for a successor, unless one was asked for already."""
         if self._is_replaceable:

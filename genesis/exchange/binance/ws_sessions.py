@@ -97,8 +97,7 @@ class WsSessions:
         try:
             await self._manager.run()
         finally:
-            if self._event_timer is not None:
-                self._event_timer.cancel()
+            self._expect_no_event()
 
     async def wait_ready(self, timeout: Nanos) -> None:  # noqa: ASYNC109, an error with its reason
         """Return once requests can be sent and user events flow.
@@ -146,11 +145,15 @@ class WsSessions:
         """
         if self.counters.events != seen or self._event_expected_after == seen:
             return
+        self._expect_no_event()
         self._event_expected_after = seen
-        if self._event_timer is not None:
-            self._event_timer.cancel()
         loop, seconds = asyncio.get_running_loop(), self._event_silence_max / NANOS_PER_SECOND
         self._event_timer = loop.call_later(seconds, self._miss_event, seen)
+
+    def _expect_no_event(self) -> None:
+        self._event_expected_after = -1
+        if self._event_timer is not None:
+            self._event_timer.cancel()
 
     def _miss_event(self, seen: int) -> None:
         self._event_expected_after = -1
@@ -223,6 +226,7 @@ class WsSessions:
     async def _drain(self, session: WsSession, tenure: Tenure) -> str:
         """Stay, once succeeded, for the replies under way and for events that are late."""
         await tenure.retired.wait()
+        session.retire()
         await session.drain()
         await asyncio.sleep(EVENTS_LINGER / NANOS_PER_SECOND)
         return "succeeded"
@@ -240,6 +244,7 @@ class WsSessions:
                 self._report_gap(why, predecessor.last_read_at)
         elif self._hole is not None:
             hole, self._hole = self._hole, None
+            self._expect_no_event()  # whoever hears of the gap looks at every order
             self._report_gap(hole.why, hole.from_at)
 
     def _end_session(self, session: WsSession, why: str) -> None:

@@ -69,6 +69,18 @@ def test_who_dies_while_counting_shuts_nobody_out() -> None:
     budget.take(NOW + CONNECTION_WINDOW)
 
 
+def test_half_of_the_share_is_for_emergencies() -> None:
+    """Whoever has a connection that works waits; whoever has none does not."""
+    budget = ConnectionBudget(words(), SHARE)
+    budget.take(NOW)
+    assert budget.next_spare_at <= NOW
+    budget.take(NOW + 1)
+    assert budget.next_spare_at == NOW + CONNECTION_WINDOW
+    assert budget.next_at <= NOW
+    spend(budget, [NOW + 2, NOW + 3, NOW + CONNECTION_WINDOW, NOW + CONNECTION_WINDOW + 1])
+    assert budget.next_spare_at == NOW + 2 * CONNECTION_WINDOW
+
+
 def test_a_refusal_holds_for_every_socket() -> None:
     """The latest word of the venue's counts, if it is the longer one."""
     budget = ConnectionBudget(words(), SHARE)

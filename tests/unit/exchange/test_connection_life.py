@@ -247,7 +247,10 @@ class Storm:
     def _try(self, socket: int) -> None:
         life = self._lives[socket]
         due_at = life.next_try_at
-        if due_at is None or max(due_at, self._budget.next_at) > self._now:
+        if due_at is None:
+            return
+        allowed_at = self._budget.next_spare_at if life.can_wait else self._budget.next_at
+        if max(due_at, allowed_at) > self._now:
             return
         self._budget.take(self._now)
         self.tried_at.append(self._now)

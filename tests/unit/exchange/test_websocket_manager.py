@@ -372,6 +372,23 @@ async def test_the_budget_is_waited_for() -> None:
             await scene.until(lambda: scene.served > 3, within=0.05)
 
 
+async def test_a_rotation_spends_no_more_than_half() -> None:
+    """A venue on which no successor comes to life must not cost what a lost connection needs."""
+
+    async def serve(connection: FakeConnection, tenure: Tenure) -> str:
+        if connection is scene.opened[0]:
+            return await lives_until_retired(connection, tenure)
+        return "no sign of life"
+
+    scene = Scene()
+    budget = ConnectionBudget([0] * 9, 8)
+    async with scene.running(serve, policy=ROTATING, budget=budget):
+        await scene.until(lambda: scene.served == 4)
+        with pytest.raises(TimeoutError):
+            await scene.until(lambda: scene.served > 4, within=0.05)
+        assert budget.next_at <= scene.clock.now()
+
+
 async def test_a_banned_address_stays_away() -> None:
     """The venue's Retry-After holds for every socket that shares the budget."""
     scene = Scene()

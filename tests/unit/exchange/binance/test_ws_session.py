@@ -234,6 +234,19 @@ async def test_a_notice_asks_for_a_successor(
     assert reply_number(future) == 1
 
 
+async def test_a_retired_session_takes_no_request() -> None:
+    """It is about to be closed: what is in flight is answered, nothing is added to it."""
+    scene = Scene()
+    scene.session.brings_events = True
+    future = scene.ask(1)
+    scene.session.retire()
+    assert not scene.session.takes_requests
+    assert scene.ask(2).result() == Unwritten("session ended: succeeded")
+    assert scene.session.brings_events
+    scene.session.receive(success(1, {}))
+    assert reply_number(future) == 1
+
+
 async def test_draining_waits_for_every_reply() -> None:
     """A succeeded connection is closed when nothing is in flight on it any more."""
     scene = Scene()

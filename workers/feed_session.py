@@ -48,7 +48,7 @@ class StreamSession:
         clock: EngineClock,
         log: FilteringBoundLogger,
     ) -> None:
-        self.is_relieved = False  # a successor is listened to instead
+        self.is_relieved = False  # nobody listens to it any more
         self.is_bridged = False  # all that came before it was brought by its predecessor
         self._subscriptions = Subscriptions(stream_names, spacing)
         self._on_messages = on_messages

@@ -247,6 +247,7 @@ class StreamLink:
     def _leave(self, session: StreamSession) -> None:
         """Take note of a connection's end; tell of a gap, or hear the one that waits."""
         session.end()
+        session.is_relieved = True  # what still comes until it is closed is of no account
         if session.was_sent_too_much:
             self._on_oversize()
         if session is self._waiting:

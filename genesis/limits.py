@@ -195,6 +195,7 @@ REST_RETRY_MAX: Final[Nanos] = 5 * NANOS_PER_SECOND  # an order in doubt waits f
 REST_IDLE_MAX: Final[Nanos] = 30 * NANOS_PER_SECOND  # then a kept connection may be half dead
 RATE_WINDOW_MARGIN_MS: Final = 250  # how far our estimate of the venue's clock may be off
 RATE_HALVED_MS: Final = 10 * 60 * 1_000  # for how long after a refusal for weight
+THROTTLED_WAIT: Final[Nanos] = 60 * NANOS_PER_SECOND  # where the venue names no time: a window
 BAN_MS: Final = 2 * 60 * 1_000  # the shortest that the venue imposes
 BAN_MS_MAX: Final = 4 * 86_400 * 1_000  # its longest is three days
 

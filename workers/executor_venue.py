@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from genesis.engine.rules import breaker_policy, rate_limits
+from genesis.exchange.address_ban import AddressBan
 from genesis.exchange.binance.rest_path import RestPath
 from genesis.exchange.binance.signing import Signer
 from genesis.exchange.binance.venue_clock import VenueClock
@@ -37,7 +38,11 @@ class VenueWays:
         self._context = context
         self._signer = signer
         self._limits = rate_limits(context.settings, EXECUTOR_SHARES)
-        self._budget = ConnectionBudget(context.board.connection_attempts, CONNECTIONS_OF_EXECUTOR)
+        self._budget = ConnectionBudget(
+            context.board.connection_attempts,
+            CONNECTIONS_OF_EXECUTOR,
+            AddressBan(context.board.venue_ban, context.peer_bans()),
+        )
         self._venue_clock = VenueClock()
         self.gate = self._make_gate(CircuitBreaker(breaker_policy(context.settings)))
         self.socket = self._make_socket(endpoints, on_event)

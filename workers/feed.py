@@ -14,6 +14,7 @@ from genesis.data.counts import DropReason, FeedCounts
 from genesis.data.market_feed import MarketDataFeed
 from genesis.engine.rules import rate_limits
 from genesis.errors import ConfigError
+from genesis.exchange.address_ban import AddressBan
 from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
@@ -135,7 +136,11 @@ class _Feed:
         )
         self._report = DropReport(self._feed.counts, self._board, self._log)
         self._intake = FrameIntake(self._feed, self._publisher, context.clock, self._ask_snapshots)
-        self._budget = ConnectionBudget(self._board.connection_attempts, CONNECTIONS_OF_FEED)
+        self._budget = ConnectionBudget(
+            self._board.connection_attempts,
+            CONNECTIONS_OF_FEED,
+            AddressBan(self._board.venue_ban, context.peer_bans()),
+        )
         venue_clock = VenueClock()
         self._gate = RequestGate(
             rate_limits(context.settings, FEED_SHARES),

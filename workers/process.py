@@ -58,7 +58,8 @@ _ORPHAN_DRAIN_SECONDS: Final = limits.ORPHAN_DRAIN / NANOS_PER_SECOND
 class ChildContext:
     """What a child has in its hands: its boot document and the parts made of it.
 
-    `summary` is what the child says of its life in its last message, `Stopped`.
+    `board` is its own page of the `status_board`; `summary` is what the child says of its life in
+    its last message, `Stopped`.
     """
 
     spec: BootSpec
@@ -68,6 +69,7 @@ class ChildContext:
     board: BoardPageWriter
     control: ChildControl
     catalogue: InstrumentCatalogue
+    status_board: StatusBoard
     summary: dict[str, str | int] = field(default_factory=dict)
     _trouble: TroubleWatch = field(default_factory=TroubleWatch)
 
@@ -84,6 +86,11 @@ class ChildContext:
         news = self._trouble.heed(reason[: limits.FAILURE_MESSAGE_CHARS_MAX], self.clock.now())
         if news is not None:
             self.control.send(Trouble(news))
+
+    def peer_bans(self) -> list[memoryview]:
+        """Return the words in which the others say what the venue told them of this address."""
+        pages = (page for page in range(self.spec.board_pages) if page != self.spec.board_page)
+        return [self.status_board.reader(page).venue_ban for page in pages]
 
     def ready(self, detail: dict[str, str | int] | None = None) -> None:
         """Tell the parent that this child works; call it once, when it does.
@@ -161,6 +168,7 @@ class _Child:
             board=board.writer(spec.board_page, spec.epoch),
             control=ChildControl(ControlChannel(end, decode_to_child)),
             catalogue=InstrumentCatalogue(spec.instruments),
+            status_board=board,
         )
         self._main: asyncio.Task[None] | None = None
         self._fault: Exception | None = None

@@ -52,12 +52,13 @@ from genesis.errors import (
     StorageError,
     UsageError,
     VenueRejected,
+    VenueThrottled,
     VenueUnreachable,
 )
 from genesis.ipc.board import ProcessState
 from genesis.logs import LogFile, parent_logger
 from genesis.status import EngineState, StatusDocument
-from genesis.units import NANOS_PER_SECOND, Nanos
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 OnStatus: TypeAlias = Callable[[StatusDocument], None]
 
@@ -222,7 +223,11 @@ class Orchestrator:
         return True
 
     async def _list_instruments(self) -> tuple[Instrument, ...] | None:
-        """Ask until the venue answers, a few times; None if the run is to end before."""
+        """Ask until the venue answers, a few times; None if the run is to end before.
+
+        A venue that has asked to wait is waited for, however long: each start that asks before its
+        time makes the ban longer.
+        """
         attempts = 0
         while True:
             listing = asyncio.ensure_future(asyncio.to_thread(self._fetch_instruments))
@@ -232,12 +237,18 @@ class Orchestrator:
                 return None
             try:
                 return listing.result()
+            except VenueThrottled as error:
+                wait = error.retry_at - self._clock.now()
+                self._log.error("listing_held", reason=str(error), for_ms=wait // NANOS_PER_MS)
+                self._status.waits_for = f"venue: it has asked to wait ({error})"
             except VenueUnreachable:
                 attempts += 1
                 if attempts == limits.LISTING_ATTEMPTS_MAX:
                     raise
-            if not await self._until(self._after(limits.LISTING_RETRY_DELAY)):
+                wait = limits.LISTING_RETRY_DELAY
+            if not await self._until(self._after(wait)):
                 return None
+            self._status.waits_for = ""
 
     def _fetch_instruments(self) -> tuple[Instrument, ...]:
         """Ask the venue; it blocks, so it runs in a thread while the children are tended."""

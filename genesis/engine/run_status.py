@@ -34,6 +34,8 @@ class RunStatus:
             RunFacts(os.getpid(), self._clock.now(), settings.mode, plan.market_name, settings.tier)
         )
         self._before_stop: tuple[ProcessSummary, ...] = ()
+        self.waits_for = ""
+        """What the start waits for that is wrong; "" while nothing is."""
 
     def document(self, state: EngineState) -> StatusDocument:
         """Return the engine at this moment."""
@@ -42,7 +44,7 @@ class RunStatus:
             self._pages(),
             self._processes(),
             self._supervisor.account,
-            self._supervisor.problems(),
+            (*filter(None, [self.waits_for]), *self._supervisor.problems()),
             now=self._clock.now(),
         )
         if state == "running":

@@ -8,6 +8,7 @@ is for whoever else connects from this address: another program, or this engine 
 
 from typing import Final, Protocol
 
+from genesis.exchange.address_ban import AddressBan
 from genesis.limits import CONNECT_REFUSED_WAIT, CONNECT_REFUSED_WAIT_MAX, CONNECTION_WINDOW
 from genesis.units import NANOS_PER_SECOND, Nanos
 
@@ -32,16 +33,16 @@ class ConnectionBudget:
     `words` is where the attempts are kept: how many there were, then the times of the latest, as
     many as the share has. In the process's page of the status board they outlive the process, so
     that a successor goes on where it was and a restart is worth no attempt. All of them are zero at
-    the start of a run.
+    the start of a run. `ban` is for what the venue said; by default nobody else hears of it.
     """
 
-    __slots__ = ("_not_before", "_share", "_words")
+    __slots__ = ("_ban", "_share", "_words")
 
-    def __init__(self, words: Words, share: int) -> None:
+    def __init__(self, words: Words, share: int, ban: AddressBan | None = None) -> None:
         assert 0 < share < len(words), "every attempt of the share has its word"
         self._words = words
         self._share = share
-        self._not_before: Nanos = 0
+        self._ban = ban or AddressBan([0])
 
     @property
     def next_at(self) -> Nanos:
@@ -52,6 +53,11 @@ class ConnectionBudget:
     def next_spare_at(self) -> Nanos:
         """When one may be tried that can wait: half of the share is kept for those that cannot."""
         return self._free_at(self._share // 2)
+
+    @property
+    def forbidden_until(self) -> Nanos:
+        """Until when the venue wants nothing of this address; in the past if it does not mind."""
+        return self._ban.until
 
     def take(self, now: Nanos) -> None:
         """Count an attempt, which is about to be made."""
@@ -64,12 +70,12 @@ class ConnectionBudget:
 
     def postpone(self, until: Nanos) -> None:
         """Try nothing before `until`: the venue said so to one socket, and meant the address."""
-        self._not_before = max(self._not_before, until)
+        self._ban.extend(until)
 
     def _free_at(self, attempts: int) -> Nanos:
         """Return when the window holds fewer than so many attempts."""
         at = self._words[self._word_of(self._words[0] - attempts)]
-        return max(at + CONNECTION_WINDOW if at else 0, self._not_before)
+        return max(at + CONNECTION_WINDOW if at else 0, self._ban.until)
 
     def _word_of(self, attempt: int) -> int:
         """Return where an attempt is kept, by its number from 0 on."""

@@ -211,6 +211,10 @@ class RateLimits:
         self._banned_ms = max(self._banned_ms, until_ms)
         return until_ms
 
+    def is_banned(self, now_ms: int) -> bool:
+        """Tell whether the venue has banned the address, as far as this process was told."""
+        return now_ms < self._banned_ms
+
     @property
     def held_until_ms(self) -> int:
         """Until when the venue holds orders, or everything; in the past if it does not."""

@@ -54,7 +54,8 @@ class RequestGate:
     """Admits requests, and learns from what becomes of them.
 
     `venue_ms` returns the venue's time as estimated now. `budget` is that of all connections of the
-    process: a ban postpones them. `breaker` is None on a way that takes no orders.
+    process: a ban of the address postpones them, and is kept by every process. `breaker` is None on
+    a way that takes no orders.
     """
 
     def __init__(
@@ -89,7 +90,8 @@ class RequestGate:
     @property
     def held_for_ms(self) -> int:
         """For how long the venue holds orders, or everything; 0 if it does not."""
-        return max(0, self._limits.held_until_ms - self._venue_ms())
+        ban_ms = (self._budget.forbidden_until - self._clock.now()) // NANOS_PER_MS
+        return max(0, ban_ms, self._limits.held_until_ms - self._venue_ms())
 
     def state_limits(self, limits: Sequence[RateLimit]) -> None:
         """Take the limits that `exchangeInfo` states."""
@@ -103,11 +105,19 @@ class RequestGate:
         """
         purpose = Purpose.EXIT if is_reduction else Purpose.ENTRY
         cost = RequestCost(purpose, weight=1 + ahead, orders=1 + ahead)
-        return self._held_by_breaker(cost) or self._limits.hold(cost, self._venue_ms())
+        return (
+            self._held_by_ban()
+            or self._held_by_breaker(cost)
+            or self._limits.hold(cost, self._venue_ms())
+        )
 
     def admit(self, cost: RequestCost) -> Admission | Hold:
         """Give leave to write one request now, or say why not and from when on."""
-        admitted = self._held_by_breaker(cost) or self._limits.admit(cost, self._venue_ms())
+        admitted = (
+            self._held_by_ban()
+            or self._held_by_breaker(cost)
+            or self._limits.admit(cost, self._venue_ms())
+        )
         if isinstance(admitted, Hold):
             self.counters.held += 1
             return admitted
@@ -155,7 +165,7 @@ class RequestGate:
 
     def admit_connection(self) -> Hold | None:
         """Count a new connection of the WebSocket API, or say why it may not be opened now."""
-        admitted = self._limits.admit(_CONNECTION, self._venue_ms())
+        admitted = self._held_by_ban() or self._limits.admit(_CONNECTION, self._venue_ms())
         if isinstance(admitted, Hold):
             self.counters.held += 1
             return admitted
@@ -210,6 +220,22 @@ class RequestGate:
             "requests_throttled", kind=verdict.value, reason=reason, for_ms=until_ms - now_ms
         )
         return until_ms
+
+    def _held_by_ban(self) -> Hold | None:
+        """Tell whether another process of this address, or an earlier life, was told to keep away.
+
+        What this one was told its limits know, to the millisecond.
+        """
+        wait = self._budget.forbidden_until - self._clock.now()
+        if wait <= 0 or self._limits.is_banned(self._venue_ms()):
+            return None
+        until_ms = self._venue_ms() - (-wait // NANOS_PER_MS)
+        refusal = Refusal(
+            rule=RefusalRule.RATE_LIMIT,
+            limit=f"allowed from {until_ms} (venue time, ms)",
+            observed="banned by the venue",
+        )
+        return Hold(refusal, until_ms)
 
     def _held_by_breaker(self, cost: RequestCost) -> Hold | None:
         breaker = self._breaker

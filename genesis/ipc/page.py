@@ -159,6 +159,7 @@ _IDENTITY_WORDS: Final = 16
 _STATE: Final = 16
 _HEARTBEAT: Final = 17
 _LOOP: Final = 18
+_VENUE_BAN: Final = 19
 _STRATEGY: Final = 24  # on a cache line of its own: stored once per callback
 _STRATEGY_SINCE: Final = 25
 _COUNTERS: Final = 64
@@ -212,7 +213,8 @@ class BoardPage(msgspec.Struct, frozen=True, kw_only=True):
 class BoardPageWriter:
     """The one writer of a page. Every method is a store or two, without a syscall.
 
-    `connection_attempts` are the words of a `ConnectionBudget`.
+    `connection_attempts` are the words of a `ConnectionBudget`, `venue_ban` is that of an
+    `AddressBan`. Both outlive the process.
     """
 
     __slots__ = (
@@ -222,9 +224,11 @@ class BoardPageWriter:
         "_words",
         "connection_attempts",
         "histograms",
+        "venue_ban",
     )
 
     connection_attempts: memoryview
+    venue_ban: memoryview
     histograms: HistogramRecorder
 
     def __init__(self, memory: Memory, pid: int, epoch: int) -> None:
@@ -239,6 +243,7 @@ class BoardPageWriter:
             words[word] = 0
         self._strategy_words = words[_STRATEGY : _STRATEGY_SINCE + 1]
         self.connection_attempts = words[_CONNECTIONS : _CONNECTIONS + _CONNECTION_WORDS]
+        self.venue_ban = words[_VENUE_BAN : _VENUE_BAN + 1]
         for gauge in range(BOARD_GAUGES_MAX):
             self._gauges[gauge] = 0
         self.set_state(ProcessState.STARTING)
@@ -289,13 +294,14 @@ class BoardPageWriter:
         self._gauges.release()
         self._strategy_words.release()
         self.connection_attempts.release()
+        self.venue_ban.release()
         self._words.release()
 
 
 class BoardPageReader:
-    """Reads one page, of a live process or a dead one."""
+    """Reads one page, of a live process or a dead one. `venue_ban` is a view of its word."""
 
-    __slots__ = ("_gauges", "_identity", "_words")
+    __slots__ = ("_gauges", "_identity", "_words", "venue_ban")
 
     def __init__(self, memory: Memory) -> None:
         """Read the page in `memory`."""
@@ -303,6 +309,7 @@ class BoardPageReader:
         self._words = memoryview(memory).cast("Q")
         self._gauges = memoryview(memory).cast("q")[_GAUGES : _GAUGES + BOARD_GAUGES_MAX]
         self._identity = CheckedRows(memory, 1, _IDENTITY.size)
+        self.venue_ban = self._words[_VENUE_BAN : _VENUE_BAN + 1]
 
     def read(self) -> BoardPage | None:
         """Return the page; None while no process has ever written it.
@@ -336,6 +343,7 @@ class BoardPageReader:
         """Let go of the memory, so that it can be unmapped."""
         self._identity.release()
         self._gauges.release()
+        self.venue_ban.release()
         self._words.release()
 
     def _histogram(self, stage: Stage) -> Histogram:

@@ -17,7 +17,7 @@ def spend_freely() -> None:
 
 
 def _not_before(budget: ConnectionBudget) -> Nanos:
-    return budget._not_before
+    return budget.forbidden_until
 
 
 def _count_nothing(_budget: ConnectionBudget, _now: Nanos) -> None:

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from genesis.domain.instruments import Instrument
-from genesis.errors import ConfigError, VenueRejected, VenueUnreachable
+from genesis.errors import ConfigError, VenueRejected, VenueThrottled, VenueUnreachable
 from genesis.exchange.binance.listing_fetch import fetch_instruments
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.gateway import NoAnswer, NotListed
@@ -88,7 +88,7 @@ async def test_an_unknown_symbol_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("code", "error"),
-    [(-1003, VenueUnreachable), (-1000, VenueUnreachable), (-1130, VenueRejected)],
+    [(-1003, VenueThrottled), (-1000, VenueUnreachable), (-1130, VenueRejected)],
 )
 async def test_a_refusal_is_for_now_or_for_good(code: int, error: type[Exception]) -> None:
     """Whoever is throttled may come back; whoever asked wrongly need not."""
@@ -148,14 +148,17 @@ async def test_the_parent_asks_over_rest_where_the_websocket_api_is_silent() -> 
 
 async def test_a_throttled_parent_does_not_ask_twice() -> None:
     """The venue counts the address, whichever way is taken."""
+    retry_at_ms = 1_780_000_060_000
 
     async def refuse(connection: ServerConnection, request: Request) -> None:
-        await connection.send(failure(request.id, -1003, "Too much.", status=429), text=True)
+        frame = failure(request.id, -1003, "Too much.", status=429, retry_at_ms=retry_at_ms)
+        await connection.send(frame, text=True)
 
     async with ScriptedVenue() as venue, ScriptedRest() as rest:
         venue.on("exchangeInfo", refuse)
-        with pytest.raises(VenueUnreachable, match="does not list now: -1003"):
+        with pytest.raises(VenueThrottled, match=r"-1003: Too much\.") as caught:
             await fetch(msgspec.structs.replace(venue.endpoints, rest_url=rest.url))
+        assert caught.value.retry_at == retry_at_ms * NANOS_PER_MS
         assert not rest.calls
 
 

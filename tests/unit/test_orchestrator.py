@@ -8,10 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import pytest
 
+from genesis.clock import EngineClock
 from genesis.config_exchange import CredentialSettings
 from genesis.domain.instruments import Instrument
 from genesis.engine.engine_report import EngineReport
@@ -23,12 +25,17 @@ from genesis.errors import (
     LockHeld,
     StorageError,
     VenueRejected,
+    VenueThrottled,
     VenueUnreachable,
 )
 from genesis.exchange.endpoints import Endpoints
+from genesis.limits import LISTING_ATTEMPTS_MAX
 from genesis.status import StatusDocument
-from genesis.units import Nanos
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from tests.support.stand_in_engine import environment, stand_in_settings, surroundings
+
+CLOCKS_APART: Final[Nanos] = NANOS_PER_MS
+"""By how much two clocks of the engine's kind, started one after the other, may differ."""
 
 
 class Run:
@@ -275,6 +282,50 @@ def test_without_a_listing_there_is_no_run(
     with pytest.raises(error, match=says):
         run()
     assert notes(run) == ["venue"]
+
+
+def test_a_venue_that_asks_to_wait_is_waited_for(run: Run) -> None:
+    """More often than a silent one is asked, and never before its time."""
+    clock = EngineClock.start()
+    asked: list[Nanos] = []
+    allowed: list[Nanos] = [0]
+
+    def fetch(
+        endpoints: Endpoints, symbols: Sequence[str] | None, timeout: Nanos
+    ) -> tuple[Instrument, ...]:
+        asked.append(clock.now())
+        if len(asked) <= LISTING_ATTEMPTS_MAX:
+            allowed.append(asked[-1] + 20 * NANOS_PER_MS)
+            raise VenueThrottled("-1003: IP banned.", allowed[-1] + CLOCKS_APART)
+        return surroundings().fetch_instruments(endpoints, symbols, timeout)
+
+    run.surroundings = dataclasses.replace(run.surroundings, fetch_instruments=fetch)
+    assert run().ended == "SIGTERM"
+    assert all(at >= earliest for at, earliest in zip(asked, allowed, strict=True))
+    held = [line for line in log_lines(run) if line["event"] == "listing_held"]
+    assert len(held) == LISTING_ATTEMPTS_MAX
+    assert held[0]["reason"] == "-1003: IP banned."
+
+
+def test_a_start_that_waits_for_the_venue_says_so(run: Run) -> None:
+    """A ban may last for days; the health line names it, and the operator may stop."""
+
+    def fetch(
+        _endpoints: Endpoints, _symbols: Sequence[str] | None, _timeout: Nanos
+    ) -> tuple[Instrument, ...]:
+        until = EngineClock.start().now() + 3_600 * NANOS_PER_SECOND
+        raise VenueThrottled("-1003: IP banned.", until)
+
+    def stop_when_held(status: StatusDocument) -> None:
+        if status.problems:
+            seen.append(status.problems)
+            run.stop()
+
+    seen: list[tuple[str, ...]] = []
+    run.surroundings = dataclasses.replace(run.surroundings, fetch_instruments=fetch)
+    run.when = stop_when_held
+    assert run().ended == "SIGTERM"
+    assert seen[0] == ("venue: it has asked to wait (-1003: IP banned.)",)
 
 
 def test_a_stop_while_the_listing_is_asked_for_is_obeyed(run: Run) -> None:

@@ -14,9 +14,9 @@ from websockets.exceptions import InvalidHandshake
 
 from genesis.clock import EngineClock
 from genesis.domain.instruments import Instrument
-from genesis.errors import MalformedMessage, VenueRejected, VenueUnreachable
+from genesis.errors import MalformedMessage, VenueRejected, VenueThrottled, VenueUnreachable
 from genesis.exchange.binance.catalogue import decode_instruments
-from genesis.exchange.binance.errors import UNKNOWN_SYMBOL
+from genesis.exchange.binance.errors import TOO_MANY_REQUESTS, UNKNOWN_SYMBOL
 from genesis.exchange.binance.messages import decode_envelope
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten, read_outcome
 from genesis.exchange.binance.requests import instruments_params
@@ -30,7 +30,7 @@ from genesis.exchange.reachability import why_unreachable
 from genesis.exchange.request_connection import RequestConnection, connect_requests
 from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.tls import tls_for
-from genesis.limits import CATALOGUE_BYTES_MAX
+from genesis.limits import CATALOGUE_BYTES_MAX, THROTTLED_WAIT
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 _METHOD: Final = "exchangeInfo"
@@ -47,6 +47,8 @@ def fetch_instruments(
 
     Raises:
         VenueUnreachable: There was no connection or no readable answer; trying again is right.
+        VenueThrottled: The address has asked too much, or is banned; who asks before its time makes
+            it longer.
         VenueRejected: The venue knows no such symbol, or refuses otherwise for good.
         ConfigError: The address would be reached unencrypted, or `ca_file` holds no certificates.
     """
@@ -68,6 +70,9 @@ async def _fetch(
             raise VenueUnreachable(f"no listing: {reason}; then {answer.reason}")
     if not isinstance(answer, NoAnswer):
         return answer
+    if answer.code == TOO_MANY_REQUESTS or answer.retry_at_ms:
+        retry_at = answer.retry_at_ms * NANOS_PER_MS or clock.now() + THROTTLED_WAIT
+        raise VenueThrottled(f"{answer.code}: {answer.reason}", retry_at)
     if answer.retryable:
         raise VenueUnreachable(f"the venue does not list now: {answer.code}: {answer.reason}")
     if answer.code == UNKNOWN_SYMBOL:

@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.domain.orders import Hold, RefusalRule
+from genesis.exchange.address_ban import AddressBan
 from genesis.exchange.circuit_breaker import BreakerPolicy, BreakerState, CircuitBreaker
 from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.rate_limits import EXECUTOR_SHARES, RateLimits
@@ -43,7 +44,8 @@ class Scene:
         self.venue_ms = VENUE_MS
         self.logged: list[Mapping[str, object]] = []
         self.clock = EngineClock.start()
-        self.budget = ConnectionBudget([0, 0], share=1)
+        self.peer = [0]
+        self.budget = ConnectionBudget([0, 0], 1, AddressBan([0], [self.peer]))
         self.limits = RateLimits(EXECUTOR_SHARES, reserve_bps=2_000)
         policy = BreakerPolicy(failures_max=failures_max, cool_down=cool_down, cool_down_max=HOUR)
         self.gate = RequestGate(
@@ -278,6 +280,23 @@ async def test_each_kind_of_refusal_holds_its_own() -> None:
         [True, True, True, True, True, False],
         [True, True, True, True, True, True],
     ]
+
+
+async def test_a_ban_of_another_process_holds_everything_here() -> None:
+    """It is of the address; the hold is told in the venue's time, and ends with the ban."""
+    scene = Scene()
+    scene.peer[0] = scene.clock.now() + 60 * NANOS_PER_SECOND
+    for cost in (ENTRY_COST, EXIT_COST, QUERY, CANCEL):
+        hold = scene.hold(cost)
+        assert hold.refusal.observed == "banned by the venue"
+        assert scene.venue_ms < hold.retry_at_ms <= scene.venue_ms + 60_000
+    assert scene.gate.admit_connection() is not None
+    assert scene.ask_hold(is_reduction=True) is not None
+    assert scene.gate.held_for_ms > 0
+
+    scene.peer[0] = scene.clock.now()
+    scene.admit(ENTRY_COST)
+    assert scene.gate.held_for_ms == 0
 
 
 async def test_a_connection_costs_its_weight() -> None:

@@ -102,6 +102,17 @@ def test_a_successor_goes_on_counting(board: StatusBoard) -> None:
     assert page.histograms[Stage.CALLBACK].total == 1
 
 
+def test_a_ban_is_read_by_others_and_outlives_its_process(board: StatusBoard) -> None:
+    """The word stays when the page is taken over, and no reader can write it."""
+    reader = board.reader(1)
+    assert reader.venue_ban[0] == 0
+    board.writer(1, epoch=1).venue_ban[0] = NOW
+
+    assert board.writer(1, epoch=2).venue_ban[0] == reader.venue_ban[0] == NOW
+    with pytest.raises(TypeError):
+        reader.venue_ban[0] = 1
+
+
 def test_a_successor_knows_what_was_tried(board: StatusBoard) -> None:
     """The record of connection attempts outlives a process, and touches no other figure."""
     words = board.writer(1, epoch=1).connection_attempts

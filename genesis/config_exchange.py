@@ -27,12 +27,24 @@ class ExchangeSettings(Section):
 
 
 class CredentialSettings(Section):
-    """Where the trading key is. The key itself is never a setting."""
+    """Where the trading key is, and what it may be able to do. The key is never a setting."""
 
     key_file: AbsolutePath | None = Field(
         None,
         description="TOML with `api_key` and `private_key` (Ed25519, PEM); mode 0600, ours. Not "
         "used in `sim`, whose venue makes a key of its own in `state_dir`.",
+    )
+    allow_withdrawals: bool = Field(
+        default=False, description="Let a key trade live that may also withdraw. Better: another."
+    )
+    allow_transfers: bool = Field(
+        default=False,
+        description="Let a key trade live that may also transfer to other accounts. Better: "
+        "another.",
+    )
+    allow_any_ip: bool = Field(
+        default=False,
+        description="Let a key trade live that is good from any address. Better: bind it to yours.",
     )
 
 

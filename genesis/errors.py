@@ -8,6 +8,7 @@ GenesisError
 ├── ResourceError          the operating system refused memory, a descriptor or a port; exit 71
 ├── StorageError           the disk or the journal failed; stop sending, exit 74, recover from disk
 ├── ChildFailed            a child gave up for good; exit 70
+├── Unfit                  the doctor found a fault before live trading: its own exit code
 ├── SnapshotMismatch       a strategy's snapshot is not its own: start the strategy afresh
 ├── LinkError              shared memory is not what it should be
 │   ├── SegmentMismatch    another magic, version, layout or size: do not read it
@@ -80,6 +81,14 @@ class StorageError(GenesisError):
 
 class ChildFailed(GenesisError):
     """A child process cannot be kept running, and the engine must not go on without it."""
+
+
+class Unfit(GenesisError):
+    """The doctor found a fault, so nothing was begun. Its exit code tells whether to try again."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class SnapshotMismatch(GenesisError):

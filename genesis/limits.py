@@ -84,6 +84,26 @@ assert CAPITAL_QUOTE_MIN < HUNTER_CAPITAL_MIN < STRATEGIST_CAPITAL_MIN, "tiers f
 assert HEARTBEAT_STALE_MS_MIN * NANOS_PER_MS >= 4 * HEARTBEAT_PERIOD, "one late beat is no death"
 assert WORKERS_MAX + 3 <= CHILDREN_MAX, "venue, executor and feed run beside the workers"
 
+# The doctor: from where on something is worth a warning, or must not be begun with.
+
+DESCRIPTORS_BASE: Final = 128  # of one process: log, sockets, journal, tables, and the parent's
+DESCRIPTORS_PER_WORKER: Final = 16  # rings and their readers, wake-ups, the child's own channel
+PROCESS_MEMORY: Final = 64 * 1024 * 1024
+DISK_FREE_MIN: Final = 256 * 1024 * 1024
+DISK_FREE_SCARCE: Final = 2 * 1024 * 1024 * 1024  # months of a journal
+SYNC_SLOW: Final[Nanos] = 20 * NANOS_PER_MS
+SYNC_SAMPLES: Final = 20
+SYNC_BYTES: Final = 4_096
+ROUND_TRIP_SLOW: Final[Nanos] = 250 * NANOS_PER_MS
+CLOCK_OFFSET_LARGE: Final[Nanos] = 500 * NANOS_PER_MS
+CLOCK_OFFSET_MAX: Final[Nanos] = 1 * NANOS_PER_SECOND  # the venue takes no stamp further ahead
+RATE_USED_LARGE: Final = 50  # hundredths of a limit that others have used already
+KEY_EXPIRY_NEAR_DAYS: Final = 30
+PROBE_TIMEOUT: Final[Nanos] = 10 * NANOS_PER_SECOND
+
+assert DISK_FREE_MIN < DISK_FREE_SCARCE, "a warning comes before a refusal"
+assert CLOCK_OFFSET_LARGE < CLOCK_OFFSET_MAX, "a warning comes before a refusal"
+
 # Orders: the executor's memory and its protocol with the venue.
 
 SETTLED_ORDERS_KEPT: Final = 4_096  # late reports of one this old do not occur

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from genesis.cli.console import Console
+from genesis.cli.doctor import examine_before_live
 from genesis.cli.live import ask_for_confirmation, check_live_options
 from genesis.cli.options import duration_in_seconds, settings_from_options, settings_options
 from genesis.engine.orchestrator import run_engine
@@ -39,8 +40,10 @@ def run(
     if report is not None and not os.access(report.absolute().parent, os.W_OK):
         raise UsageError(f"--report {report}: its directory does not exist or cannot be written")
     check_live_options(settings, is_live=is_live, is_confirmed=is_confirmed)
-    if is_live and not is_confirmed:
-        ask_for_confirmation(settings)
+    if is_live:
+        examine_before_live(config_file, state, overrides)
+        if not is_confirmed:
+            ask_for_confirmation(settings)
     console = Console(sys.stdout)
     console.begin(settings)
     try:

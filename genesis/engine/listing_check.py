@@ -9,14 +9,19 @@ from genesis.units import fixed_from_decimal, text_from_fixed
 
 
 def check_listing(settings: Settings, instruments: Sequence[Instrument]) -> None:
-    """Refuse instruments that the capital cannot buy, and a canary that could not trade them.
+    """Refuse instruments that do not fit.
 
     Raises:
-        ConfigError: With a line for each, its place and its remedy.
+        ConfigError: With a line for each fault.
     """
-    faults = [*_other_quotes(settings, instruments), *_small_canary(settings, instruments)]
+    faults = faults_of_listing(settings, instruments)
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def faults_of_listing(settings: Settings, instruments: Sequence[Instrument]) -> list[str]:
+    """Return what the capital cannot buy or the canary could not trade, with place and remedy."""
+    return [*_other_quotes(settings, instruments), *_small_canary(settings, instruments)]
 
 
 def _other_quotes(settings: Settings, instruments: Sequence[Instrument]) -> Iterator[str]:

@@ -61,6 +61,27 @@ class FileLock(contextlib.AbstractContextManager["FileLock"]):
         return f"{path} is locked by process {holder}"
 
 
+def holder_of(path: Path) -> str:
+    """Return the number of the process that holds a lock, or "" if nobody does. Takes nothing.
+
+    Raises:
+        ResourceError: The file is there and cannot be opened.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ResourceError(f"{path} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(fd, _PID_CHARS_MAX, 0).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(fd)
+    return ""
+
+
 class InstanceLock(FileLock):
     """One engine's hold on its state directory."""
 
@@ -91,7 +112,12 @@ class AccountLock(FileLock):
             raise ConfigError(
                 f"account_locks_dir: {directory} cannot be made: {error.strerror}"
             ) from error
-        return cls.acquire(directory / f"{mode}-{account_id}.lock")
+        return cls.acquire(cls.path_of(directory, mode, account_id))
+
+    @staticmethod
+    def path_of(directory: Path, mode: str, account_id: int) -> Path:
+        """Return the file that the lock of an account is on."""
+        return directory / f"{mode}-{account_id}.lock"
 
     @staticmethod
     def _told(path: Path, holder: str) -> str:

@@ -89,18 +89,29 @@ class StateDirectory:
             ConfigError: It was taken for another mode.
             StorageError: That cannot be read or written.
         """
-        path = self.path / "mode"
-        text = self._read(path)
-        if text is None and self._epoch_path.exists():
-            text = b"sim"  # modes came later, and this directory before them
-        owner = mode if text is None else text.decode(errors="replace").strip()
-        if owner != mode:
+        owner = self.mode()
+        if not owner:
+            self._replace(self._mode_path, f"{mode}\n".encode())
+        elif owner != mode:
             raise ConfigError(
                 f"state_dir: {self.path} belongs to mode {owner}, and this is mode {mode}: "
                 "use a state_dir of its own for each mode"
             )
-        if text is None:
-            self._replace(path, f"{mode}\n".encode())
+
+    def mode(self) -> str:
+        """Return the mode that the directory belongs to, "" for none yet.
+
+        Raises:
+            StorageError: That cannot be read.
+        """
+        text = self._read(self._mode_path)
+        if text is not None:
+            return text.decode(errors="replace").strip()
+        return "sim" if self._epoch_path.exists() else ""  # modes came later than this directory
+
+    def has_journal(self) -> bool:
+        """Tell whether there are books of an account."""
+        return any(self.path.glob(f"*{_JOURNAL_SUFFIX}"))
 
     def account_tag(self, api_key: str) -> str:
         """Return the tag of the account: that of the journal, or by the key if there is none yet.
@@ -201,6 +212,10 @@ class StateDirectory:
             return os.open(path, flags, _PRIVATE_FILE)
         except OSError as error:
             raise StorageError(f"{path} cannot be opened: {error.strerror}") from error
+
+    @property
+    def _mode_path(self) -> Path:
+        return self.path / "mode"
 
     @property
     def _epoch_path(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genesis.engine.locks import AccountLock, FileLock, InstanceLock
+from genesis.engine.locks import AccountLock, FileLock, InstanceLock, holder_of
 from genesis.errors import ConfigError, LockHeld, ResourceError
 
 
@@ -74,3 +74,18 @@ def test_an_account_is_locked_wherever_its_engines_keep_their_state(tmp_path: Pa
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"account_locks_dir: .* cannot be made"):
         AccountLock.of_account(tmp_path / "file" / "locks", "live", 7)
+
+
+def test_who_holds_a_lock_is_seen_without_taking_it(tmp_path: Path) -> None:
+    """Looking makes no file, and leaves a held lock held."""
+    path = tmp_path / "lock"
+    assert holder_of(path) == ""
+    assert not path.exists()
+    with InstanceLock.acquire(path):
+        assert holder_of(path) == str(os.getpid())
+        with pytest.raises(LockHeld):
+            InstanceLock.acquire(path)
+    assert holder_of(path) == ""
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(ResourceError, match="cannot be opened"):
+        holder_of(tmp_path / "link")

@@ -24,8 +24,12 @@ Amount: TypeAlias = int
 DECIMALS: Final = 8
 SCALE: Final = 10**DECIMALS
 
+NANOS_PER_US: Final = 1_000
 NANOS_PER_MS: Final = 1_000_000
 NANOS_PER_SECOND: Final = 1_000_000_000
+
+MICROSECONDS_FROM: Final = 10**14
+"""A venue's time from here on is in microseconds, below in milliseconds: neither is near it."""
 
 _NUMBER: Final = re.compile(r"(-?)([0-9]{1,20})(?:\.([0-9]{1,20}))?")
 _SCALE_DECIMAL: Final = Decimal(SCALE)
@@ -73,6 +77,11 @@ def fixed_from_decimal(value: Decimal) -> int:
 def decimal_from_fixed(value: int) -> Decimal:
     """Convert a scaled integer to a Decimal, exactly."""
     return Decimal(value).scaleb(-DECIMALS)
+
+
+def nanos_from_stamp(stamp: int) -> Nanos:
+    """Convert a venue's time, in milliseconds or microseconds: it tells which by its size."""
+    return stamp * (NANOS_PER_MS if stamp < MICROSECONDS_FROM else NANOS_PER_US)
 
 
 def notional(price: Price, quantity: Quantity) -> Amount:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from genesis.units import Amount
+from genesis.units import Amount, Nanos
 
 
 @dataclass(slots=True)
@@ -20,12 +20,12 @@ class Account:
     the assets that changed, until `take_touched`.
     """
 
-    __slots__ = ("_touched", "account_id", "balances", "updated_ms")
+    __slots__ = ("_touched", "account_id", "balances", "updated_at")
 
     def __init__(self, account_id: int) -> None:
         self.account_id = account_id
         self.balances: dict[str, Balance] = {}
-        self.updated_ms = 0
+        self.updated_at: Nanos = 0
         self._touched: dict[str, None] = {}
 
     def free(self, asset: str) -> Amount:

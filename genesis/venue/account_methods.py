@@ -7,9 +7,9 @@ Each takes a `Call` and returns its result, as an object or as JSON that is read
 
 from typing import Final
 
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from genesis.venue import refusals
 from genesis.venue.api_call import Call, Method, Result, Run, Security, Weigh, costs
-from genesis.venue.klines import DAY_MS
 from genesis.venue.ledger import HistoryRange, OrderKey
 from genesis.venue.order_entry import read_cancel, read_new_order, read_order_ids
 from genesis.venue.parameters import Parameters
@@ -25,6 +25,9 @@ from genesis.venue.reports import (
 
 HISTORY_LIMIT_DEFAULT: Final = 500
 HISTORY_LIMIT_MAX: Final = 1_000
+
+# From the first moment of the first millisecond to the last one of the last.
+_HISTORY_SPAN_MAX: Final[Nanos] = 86_400 * NANOS_PER_SECOND + NANOS_PER_MS
 
 
 def _place(call: Call) -> Result:
@@ -103,20 +106,20 @@ def _history(call: Call, *, from_id: str, order_id: str | None) -> HistoryRange:
         Refused: An id together with times, or times more than a day apart.
     """
     parameters = call.parameters
-    start_ms, end_ms = parameters.milliseconds("startTime"), parameters.milliseconds("endTime")
+    start_at, end_at = parameters.time("startTime"), parameters.last_time("endTime")
     wanted = HistoryRange(
         account_id=call.account_id,
         symbol=parameters.required_text("symbol"),
         limit=min(parameters.integer("limit") or HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX),
         from_id=parameters.integer(from_id),
         order_id=None if order_id is None else parameters.integer(order_id),
-        start_ms=start_ms,
-        end_ms=end_ms,
+        start_at=start_at,
+        end_at=end_at,
     )
-    has_times = start_ms is not None or end_ms is not None
+    has_times = start_at is not None or end_at is not None
     if has_times and (wanted.from_id is not None or wanted.order_id is not None):
         raise refusals.bad_combination()
-    if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
+    if start_at is not None and end_at is not None and end_at - start_at > _HISTORY_SPAN_MAX:
         raise refusals.range_too_long()
     return wanted
 

@@ -10,13 +10,14 @@ from typing import Final
 
 import msgspec
 
-from genesis.units import NANOS_PER_MS, Nanos
+from genesis.units import Nanos
 from genesis.venue.api_session import ApiRequest, ApiSession
 from genesis.venue.connection import VenueConnection
 from genesis.venue.fates import ReplyForm
 from genesis.venue.refusals import Refused
 from genesis.venue.request_desk import RequestDesk
 from genesis.venue.request_way import RequestVenue, RequestWay, occasion_of
+from genesis.venue.time_units import TimeUnit
 from genesis.venue.websocket_frames import text_frame
 
 _NOBODYS_ID: Final = msgspec.Raw(b'"venue-0000-no-such-request"')
@@ -33,13 +34,20 @@ class ApiConversation:
         *,
         number: int,
         rate_limits: bool,
+        time_unit: TimeUnit,
     ) -> None:
         self._connection = connection
+        self._time_unit = time_unit
         self._venue = venue
         self._stream_is_silent = False
         self._held_event: bytes | None = None
         self._session = ApiSession(
-            desk, number, self._send_event, venue.now(), rate_limits=rate_limits
+            desk,
+            number,
+            self._send_event,
+            venue.now(),
+            rate_limits=rate_limits,
+            time_unit=time_unit,
         )
 
     # What its connection asks of it.
@@ -59,7 +67,7 @@ class ApiConversation:
 
     def announce_shutdown(self, now: Nanos) -> None:
         """Say that the venue ends this connection soon."""
-        self._write((b'{"event":{"e":"serverShutdown","E":%d}}' % (now // NANOS_PER_MS),))
+        self._write((b'{"event":{"e":"serverShutdown","E":%d}}' % (now // self._time_unit),))
 
     def terminate_user_streams(self, now: Nanos) -> None:
         """End the subscriptions, and say so."""

@@ -18,10 +18,11 @@ from genesis.venue.api_call import Method, Result, Security
 from genesis.venue.api_methods import METHODS
 from genesis.venue.parameters import Parameters
 from genesis.venue.refusals import Refused
-from genesis.venue.reports import JsonObject, encode_json
+from genesis.venue.reports import JsonObject
 from genesis.venue.request_desk import Admitted, Credentials, RequestDesk, read_timing
 from genesis.venue.request_limits import RateLimitCount
 from genesis.venue.signatures import SIGNATURE_PARAMETER, KeyVerifier, signed_payloads
+from genesis.venue.time_units import TimeUnit, VenueTime, encode_json
 from genesis.venue.user_streams import Deliver, event_envelope
 
 CONNECT_WEIGHT: Final = 2
@@ -83,13 +84,14 @@ class ApiRequest(Admitted):
 @dataclass(slots=True)
 class _Logon:
     verifier: KeyVerifier
-    since_ms: int
+    since: Nanos
 
 
 class ApiSession:
     """The state of one connection: logon and subscriptions.
 
-    `number` tells connections apart; `deliver` takes one user event to the client.
+    `number` tells connections apart; `deliver` takes one user event to the client. Times are
+    written in `time_unit`.
     """
 
     def __init__(
@@ -100,11 +102,13 @@ class ApiSession:
         now: Nanos,
         *,
         rate_limits: bool = True,
+        time_unit: TimeUnit = TimeUnit.MILLISECOND,
     ) -> None:
         self._desk = desk
         self._number = number
         self._deliver = deliver
-        self._connected_ms = now // NANOS_PER_MS
+        self._time_unit = time_unit
+        self._connected_at = now
         self._shows_rate_limits = rate_limits
         self._logon: _Logon | None = None
         self._subscriptions: dict[int, int] = {}
@@ -121,11 +125,11 @@ class ApiSession:
         }
         assert self._own_methods.keys() == SESSION_METHODS, "each has its method"
         # A weight beyond the limit is shown by the first request; connecting itself succeeds.
-        desk.weight.count(CONNECT_WEIGHT, self._connected_ms)
+        desk.weight.count(CONNECT_WEIGHT, now // NANOS_PER_MS)
 
     def admit(self, message: str | bytes, now: Nanos) -> ApiRequest:
         """Judge a message that has come in. `forward` and `execute` must follow, now or later."""
-        admitted = ApiRequest()
+        admitted = ApiRequest(time_unit=self._time_unit)
         try:
             self._admit(message, admitted, now)
         except Refused as refusal:
@@ -158,8 +162,8 @@ class ApiSession:
         failure = _Failure(code=refusal.code, msg=refusal.text)
         if refusal.retry_at_ms:
             failure.data = {
-                "serverTime": now // NANOS_PER_MS,
-                "retryAfter": refusal.retry_at_ms,
+                "serverTime": VenueTime(now),
+                "retryAfter": VenueTime(refusal.retry_at_ms * NANOS_PER_MS),
             }
         reply = _Reply(id=admitted.id, status=refusal.status, error=failure)
         return self._encode(admitted, reply, now)
@@ -236,7 +240,7 @@ class ApiSession:
         if self._wants_rate_limits(admitted):
             counts = self._desk.order_counts(admitted, now)
             reply.rate_limits = [*counts, self._desk.weight.entry(now_ms)]
-        return encode_json(reply)
+        return encode_json(reply, admitted.time_unit)
 
     def _wants_rate_limits(self, admitted: ApiRequest) -> bool:
         try:
@@ -254,7 +258,7 @@ class ApiSession:
         wanted = admitted.parameters.flag("returnRateLimits")
         if wanted is not None:
             self._shows_rate_limits = wanted
-        self._logon = _Logon(verifier, now // NANOS_PER_MS)
+        self._logon = _Logon(verifier, now)
         return self._state(now)
 
     def _status(self, admitted: ApiRequest, now: Nanos) -> Result:
@@ -296,7 +300,8 @@ class ApiSession:
         number = self._next_subscription
         self._next_subscription += 1
         self._subscriptions[number] = account_id
-        self._desk.user_streams.add(account_id, (self._number, number), self._deliver)
+        key = self._number, number
+        self._desk.user_streams.add(account_id, key, self._deliver, self._time_unit)
         return {"subscriptionId": number}
 
     def _ended_by(self, admitted: ApiRequest) -> Iterable[int | None]:
@@ -314,7 +319,7 @@ class ApiSession:
                 continue
             account_id = self._subscriptions.pop(number)
             self._desk.user_streams.remove(account_id, (self._number, number))
-            event = b'{"e":"eventStreamTerminated","E":%d}' % (now // NANOS_PER_MS)
+            event = b'{"e":"eventStreamTerminated","E":%d}' % (now // self._time_unit)
             events.append(event_envelope(number, event))
         return events
 
@@ -322,9 +327,9 @@ class ApiSession:
         logon = self._logon
         return {
             "apiKey": None if logon is None else logon.verifier.key.api_key,
-            "authorizedSince": None if logon is None else logon.since_ms,
-            "connectedSince": self._connected_ms,
+            "authorizedSince": None if logon is None else VenueTime(logon.since),
+            "connectedSince": VenueTime(self._connected_at),
             "returnRateLimits": self._shows_rate_limits,
-            "serverTime": now // NANOS_PER_MS,
+            "serverTime": VenueTime(now),
             "userDataStream": bool(self._subscriptions),
         }

@@ -31,7 +31,6 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `ledger_path` ":memory:" keeps no books beyond the process. `tape_path` makes it a replay. Each
     account that a key names begins with `deposits`, asset and scaled amount. `latency` passes
-    tls: TlsFiles | None = None
     between a request's coming in and its being carried out.
 
     `faults` is what goes wrong by share of its occasions, `schedule` what goes wrong besides, from

@@ -38,10 +38,14 @@ class PingRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandshakeRefusal(NamedTuple):
-    """Why a handshake is refused; with `retry_after_s` the client is told when to come again."""
+    """Why a handshake is refused; with `retry_after_s` the client is told when to come again.
+
+    `text` is what stands in the response's body, the status in words if it is "".
+    """
 
     status: HTTPStatus
     retry_after_s: int = 0
+    text: str = ""
 
 
 class Conversation(Protocol):
@@ -191,7 +195,9 @@ class VenueConnection(asyncio.Protocol):
         """Answer the handshake."""
         opened = self._keeper.converse(self, request.path)
         if isinstance(opened, HandshakeRefusal):
-            response = self._protocol.reject(opened.status, f"{opened.status.phrase}\n")
+            response = self._protocol.reject(
+                opened.status, opened.text or f"{opened.status.phrase}\n"
+            )
             if opened.retry_after_s:
                 response.headers["Retry-After"] = str(opened.retry_after_s)
         else:

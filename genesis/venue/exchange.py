@@ -109,7 +109,7 @@ class Exchange:
                 return False
             fills = market.step(now)
             if fills:
-                settlement = Settlement(self._desk, now // NANOS_PER_MS)
+                settlement = Settlement(self._desk, now)
                 for symbol, execution in fills:
                     settlement.execute(symbol, execution)
                 settlement.close()
@@ -132,7 +132,7 @@ class Exchange:
             for asset, amount in deposits:
                 account.restore(asset, Balance(free=amount))
                 row = BalanceRow(account_id, asset, amount, 0)
-                self._ledger.deposit(row, now // NANOS_PER_MS)
+                self._ledger.deposit(row, now)
 
     def account(self, account_id: int) -> Account:
         """Return an account that is open, to be read only."""
@@ -199,7 +199,7 @@ class Exchange:
         locked = self._required_funds(order, book)
         order.order_id = next(self._order_ids)
         self._desk.order_limits[account_id].count_order(now // NANOS_PER_MS)
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement = Settlement(self._desk, now)
         settlement.accept(order, locked)
         reach = self._reach(order, now)
         if order.time_in_force is TimeInForce.FOK and not can_fill(order, book, reach.limit):
@@ -212,7 +212,6 @@ class Exchange:
 
     def _new_order(self, account_id: int, request: NewOrder, now: Nanos) -> VenueOrder:
         """Make the order, its quantity derived from the book where it came as a quote amount."""
-        now_ms = now // NANOS_PER_MS
         order = VenueOrder(
             order_id=0,
             account_id=account_id,
@@ -225,8 +224,8 @@ class Exchange:
             quantity=request.quantity,
             quote_quantity=request.quote_quantity,
             stp_mode=request.stp_mode,
-            created_ms=now_ms,
-            updated_ms=now_ms,
+            created_at=now,
+            updated_at=now,
         )
         if request.quote_quantity:
             order.quantity = self._derived_quantity(order)
@@ -335,7 +334,7 @@ class Exchange:
             raise refusals.cancel_rejected(refusals.MARKET_CLOSED)
 
     def _cancel(self, orders: Iterable[VenueOrder], cancel_id: str, now: Nanos) -> None:
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement = Settlement(self._desk, now)
         for order in orders:
             self.market.book(order.symbol).remove(order)
             settlement.cancel(order, cancel_id)
@@ -400,7 +399,7 @@ class Exchange:
         for row in self._ledger.balances():
             balance = Balance(row.free, row.locked)
             self._account_of(row.account_id).restore(row.asset, balance)
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement = Settlement(self._desk, now)
         for order in self._ledger.open_orders():
             self._open.add(order)
             if order.symbol in self.listings:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from genesis.units import DECIMALS, text_from_fixed
+from genesis.units import DECIMALS, Nanos, text_from_fixed
 from genesis.venue.listing import (
     AVERAGE_PRICE_MINUTES,
     MAX_NOTIONAL,
@@ -15,15 +15,16 @@ from genesis.venue.listing import (
 from genesis.venue.orders import SelfTradePrevention
 from genesis.venue.reports import JsonObject
 from genesis.venue.request_limits import RateLimit, RateLimits
+from genesis.venue.time_units import VenueTime
 
 _ZERO: Final = text_from_fixed(0)
 
 
-def exchange_info(listings: Iterable[Listing], limits: RateLimits, now_ms: int) -> JsonObject:
+def exchange_info(listings: Iterable[Listing], limits: RateLimits, now: Nanos) -> JsonObject:
     """Return the whole reply for these symbols."""
     return {
         "timezone": "UTC",
-        "serverTime": now_ms,
+        "serverTime": VenueTime(now),
         "rateLimits": [
             _limit("REQUEST_WEIGHT", limits.weight),
             _limit("ORDERS", limits.orders),

@@ -130,8 +130,8 @@ class FaultStage:
         venue = self._venue
         sent: list[StreamMessage] = []
         for message in messages:
-            payloads, delay = self._desk.frame_fate(*message, venue.now())
-            replaced = [StreamMessage(message.stream, payload) for payload in payloads]
+            payloads, delay = self._desk.frame_fate(message.stream, message.payload, venue.now())
+            replaced = [message._replace(payload=payload) for payload in payloads]
             if delay:
                 venue.schedule(delay, partial(publish, replaced))
             else:

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from genesis.venue.reports import encode_json
+from genesis.venue.time_units import TimeUnit, encode_json
 
 JSON_TYPE: Final = "application/json;charset=UTF-8"
 HTML_TYPE: Final = "text/html"
@@ -58,10 +58,13 @@ HttpHandler: TypeAlias = Callable[[HttpRequest, HttpReply], None]
 
 
 def json_response(
-    document: object, status: int = HTTPStatus.OK, headers: tuple[tuple[str, str], ...] = ()
+    document: object,
+    status: int = HTTPStatus.OK,
+    headers: tuple[tuple[str, str], ...] = (),
+    time_unit: TimeUnit = TimeUnit.MILLISECOND,
 ) -> HttpResponse:
     """Return a response with a document of the API."""
-    return HttpResponse(status=status, body=encode_json(document), headers=headers)
+    return HttpResponse(status=status, body=encode_json(document, time_unit), headers=headers)
 
 
 def html_response(status: HTTPStatus) -> HttpResponse:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from genesis.limits import VENUE_KLINE_MINUTES_KEPT, VENUE_TRADES_KEPT
-from genesis.units import SCALE, Price, notional
+from genesis.units import NANOS_PER_MS, SCALE, Price, notional
 from genesis.venue.stream_payloads import (
     KlineName,
     KlineState,
@@ -311,7 +311,7 @@ class KlineDesk:
             if name.interval != _SECOND and now_ms % KLINE_PERIOD_MS >= SECOND_MS:
                 due = []
             for state in (*self._finished(klines, name.interval), *due):
-                payload = kline_payload(name, state, now_ms)
+                payload = kline_payload(name, state, now_ms * NANOS_PER_MS)
                 messages.append(StreamMessage(name.stream, payload))
         self._keep_minutes(now_ms)
         return messages

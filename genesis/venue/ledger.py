@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from genesis.units import Amount, Price
+from genesis.units import Amount, Nanos, Price
 from genesis.venue.account import Balance
 from genesis.venue.orders import VenueOrder, VenueTrade
 
@@ -42,8 +42,8 @@ class OrderKey(msgspec.Struct, frozen=True, kw_only=True):
 class HistoryRange(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows of a history are wanted.
 
-    From `from_id` on, else within the times (ms, inclusive), oldest first; with neither `from_id`
-    nor `start_ms` the newest `limit` rows, still oldest first.
+    From `from_id` on, else within the times (inclusive), oldest first; with neither `from_id`
+    nor `start_at` the newest `limit` rows, still oldest first.
     """
 
     account_id: int
@@ -51,8 +51,8 @@ class HistoryRange(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     from_id: int | None = None
     order_id: int | None = None
-    start_ms: int | None = None
-    end_ms: int | None = None
+    start_at: Nanos | None = None
+    end_at: Nanos | None = None
 
 
 class Ledger(Protocol):
@@ -61,7 +61,7 @@ class Ledger(Protocol):
     def commit(self, changes: LedgerChanges) -> None:
         """Record a step whole, or raise StorageError. Survives the death of the process."""
 
-    def deposit(self, row: BalanceRow, at_ms: int) -> None:
+    def deposit(self, row: BalanceRow, at: Nanos) -> None:
         """Record money that came from outside, together with the balance it leads to."""
 
     def balances(self) -> list[BalanceRow]:

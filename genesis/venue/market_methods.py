@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from genesis.limits import VENUE_DEPTH_LEVELS_MAX
+from genesis.units import NANOS_PER_MS
 from genesis.venue import refusals
 from genesis.venue.api_call import Call, Method, Result, Security, Weigh, costs
 from genesis.venue.exchange_info import exchange_info
@@ -26,6 +27,7 @@ from genesis.venue.market_reports import (
 )
 from genesis.venue.parameters import Parameters
 from genesis.venue.stream_payloads import KlineState
+from genesis.venue.time_units import VenueTime
 
 DEPTH_LIMIT_DEFAULT: Final = 100
 DEPTH_LIMIT_MAX: Final = VENUE_DEPTH_LEVELS_MAX
@@ -47,13 +49,13 @@ def _ping(_: Call) -> Result:
 
 
 def _time(call: Call) -> Result:
-    return {"serverTime": call.now_ms}
+    return {"serverTime": VenueTime(call.now)}
 
 
 def _exchange_info(call: Call) -> Result:
     exchange = call.exchange
     listings = [exchange.listing(name) for name in _symbols(call)]
-    return exchange_info(listings, exchange.rules.limits, call.now_ms)
+    return exchange_info(listings, exchange.rules.limits, call.now)
 
 
 def _symbols(call: Call) -> list[str]:
@@ -101,8 +103,8 @@ def _average_price(call: Call) -> Result:
     market = call.exchange.market
     price = market.reference_price(listing.symbol, call.now)
     trades = market.klines.recent_trades(listing.symbol)
-    traded_ms = trades[-1].traded_ms if trades else call.now_ms
-    return average_price_reply(AVERAGE_PRICE_MINUTES, price, traded_ms)
+    traded_at = trades[-1].traded_at if trades else call.now
+    return average_price_reply(AVERAGE_PRICE_MINUTES, price, traded_at)
 
 
 # Klines.
@@ -123,14 +125,14 @@ def _klines(call: Call) -> Result:
 def _in_range(known: list[KlineState], parameters: Parameters) -> list[KlineState]:
     """Return those that open within the wanted times: the oldest with a start, else the newest."""
     limit = _limit(parameters, LIMIT_DEFAULT, LIMIT_MAX)
-    start_ms, end_ms = parameters.milliseconds("startTime"), parameters.milliseconds("endTime")
+    start_at, end_at = parameters.time("startTime"), parameters.last_time("endTime")
     wanted = [
         state
         for state in known
-        if (start_ms is None or state.open_ms >= start_ms)
-        and (end_ms is None or state.open_ms <= end_ms)
+        if (start_at is None or state.open_ms * NANOS_PER_MS >= start_at)
+        and (end_at is None or state.open_ms * NANOS_PER_MS <= end_at)
     ]
-    return wanted[-limit:] if start_ms is None else wanted[:limit]
+    return wanted[-limit:] if start_at is None else wanted[:limit]
 
 
 def _time_zone_ms(parameters: Parameters) -> int:

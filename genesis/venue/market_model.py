@@ -260,10 +260,9 @@ class MarketModel:
         if diff is not None:
             self._steering.count(1)
             if row.depth_stream in self._audience:
-                self._messages.append(row.depth_message(diff, at // NANOS_PER_MS))
+                self._messages.append(row.depth_message(diff, at))
 
     def _print(self, row: ModelInstrument, executions: Sequence[Execution], at: Nanos) -> None:
-        at_ms = at // NANOS_PER_MS
         is_heard = row.trade_stream in self._audience
         for execution in executions:
             row.last_trade_id += 1
@@ -273,12 +272,12 @@ class MarketModel:
                 execution.trade_id,
                 execution.price,
                 execution.quantity,
-                at_ms,
+                at,
                 execution.maker_side is Side.BUY,
             )
             self.klines.add(trade)
             if is_heard:
-                self._messages.append(row.trade_message(trade, at_ms))
+                self._messages.append(row.trade_message(trade, at))
         self._steering.count(len(executions))
 
     def _publish(self, row: ModelInstrument) -> None:

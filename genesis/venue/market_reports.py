@@ -5,9 +5,10 @@ Numbers with a value are text of eight decimals, ids and times are integers.
 
 from typing import Final
 
-from genesis.units import SCALE, Amount, Price, Quantity, notional, text_from_fixed
+from genesis.units import SCALE, Amount, Nanos, Price, Quantity, notional, text_from_fixed
 from genesis.venue.reports import JsonObject
 from genesis.venue.stream_payloads import KlineState, PublicTrade, TopOfBook
+from genesis.venue.time_units import VenueTime
 
 _THOUSANDTHS_OF_PERCENT: Final = 100_000
 _MINI_KEYS: Final = (
@@ -33,22 +34,22 @@ def public_trade_reply(trade: PublicTrade) -> JsonObject:
         "price": text_from_fixed(trade.price),
         "qty": text_from_fixed(trade.quantity),
         "quoteQty": text_from_fixed(notional(trade.price, trade.quantity)),
-        "time": trade.traded_ms,
+        "time": VenueTime(trade.traded_at),
         "isBuyerMaker": trade.buyer_is_maker,
         "isBestMatch": True,
     }
 
 
-def kline_reply(state: KlineState) -> list[int | str]:
+def kline_reply(state: KlineState) -> list[VenueTime | int | str]:
     """Return an element of klines."""
     return [
-        state.open_ms,
+        VenueTime(state.open_at),
         text_from_fixed(state.open_price),
         text_from_fixed(state.high_price),
         text_from_fixed(state.low_price),
         text_from_fixed(state.close_price),
         text_from_fixed(state.volume),
-        state.close_ms,
+        VenueTime(state.close_at),
         text_from_fixed(state.quote_volume),
         state.trade_count,
         text_from_fixed(state.taker_buy_volume),
@@ -57,9 +58,9 @@ def kline_reply(state: KlineState) -> list[int | str]:
     ]
 
 
-def average_price_reply(minutes: int, price: Price, traded_ms: int) -> JsonObject:
-    """Return the result of avgPrice; `traded_ms` is the time of the last trade."""
-    return {"mins": minutes, "price": text_from_fixed(price), "closeTime": traded_ms}
+def average_price_reply(minutes: int, price: Price, traded_at: Nanos) -> JsonObject:
+    """Return the result of avgPrice; `traded_at` is the time of the last trade."""
+    return {"mins": minutes, "price": text_from_fixed(price), "closeTime": VenueTime(traded_at)}
 
 
 def price_ticker_reply(symbol: str, price: Price) -> JsonObject:
@@ -94,8 +95,8 @@ def day_ticker_reply(
         "lowPrice": text_from_fixed(day.low_price),
         "volume": text_from_fixed(day.volume),
         "quoteVolume": text_from_fixed(day.quote_volume),
-        "openTime": day.open_ms,
-        "closeTime": day.close_ms,
+        "openTime": VenueTime(day.open_at),
+        "closeTime": VenueTime(day.close_at),
         "firstId": day.first_trade_id,
         "lastId": day.last_trade_id,
         "count": day.trade_count,

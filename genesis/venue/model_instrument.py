@@ -160,13 +160,13 @@ class ModelInstrument:
         payload = ticker_payload(stream, self.listing.symbol, update_id, self._top)
         return StreamMessage(stream, payload)
 
-    def trade_message(self, trade: PublicTrade, event_ms: int) -> StreamMessage:
+    def trade_message(self, trade: PublicTrade, event_at: Nanos) -> StreamMessage:
         """Return the trade event of a trade."""
-        return StreamMessage(self.trade_stream, trade_payload(self.trade_stream, trade, event_ms))
+        return StreamMessage(self.trade_stream, trade_payload(self.trade_stream, trade, event_at))
 
-    def depth_message(self, diff: DepthDiff, event_ms: int) -> StreamMessage:
+    def depth_message(self, diff: DepthDiff, event_at: Nanos) -> StreamMessage:
         """Return the depth event of a diff."""
-        payload = depth_payload(self.depth_stream, self.listing.symbol, diff, event_ms)
+        payload = depth_payload(self.depth_stream, self.listing.symbol, diff, event_at)
         return StreamMessage(self.depth_stream, payload)
 
     def _set_fair(self) -> None:

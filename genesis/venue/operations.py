@@ -6,7 +6,7 @@ Pure but for the ledger that the exchange is given.
 from dataclasses import dataclass
 
 from genesis.limits import VENUE_DEPTH_LEVELS_MAX
-from genesis.units import NANOS_PER_MS, Amount, Nanos
+from genesis.units import Amount, Nanos
 from genesis.venue.depth_feed import DepthSnapshot
 from genesis.venue.ledger import OrderKey, balance_row
 from genesis.venue.listing import HALTED_STATUSES, Listing
@@ -43,7 +43,7 @@ class Operations:
         if self._listings.pop(symbol, None) is None:
             return
         self._market.halt(symbol, is_halted=True)
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement = Settlement(self._desk, now)
         for order in self._desk.open_orders.of_symbol(symbol):
             self._market.book(symbol).remove(order)
             settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
@@ -56,16 +56,15 @@ class Operations:
 
     def transfer(self, asset: str, amount: Amount, now: Nanos) -> None:
         """Move an amount into every account, or with a negative one as much as is free out."""
-        now_ms = now // NANOS_PER_MS
         for account in self._desk.accounts.values():
             moved = max(amount, -account.free(asset))
             account.transfer(asset, moved)
-            account.updated_ms = now_ms
+            account.updated_at = now
             row = balance_row(account.account_id, asset, account.balances[asset])
-            self._desk.ledger.deposit(row, now_ms)
+            self._desk.ledger.deposit(row, now)
             for event in (
-                balance_update(asset, moved, now_ms),
-                account_position(account, account.take_touched(), now_ms),
+                balance_update(asset, moved, now),
+                account_position(account, account.take_touched(), now),
             ):
                 self._desk.events.append(UserEvent(account.account_id, event))
 
@@ -76,7 +75,7 @@ class Operations:
             return
         execution = self._market.book(order.symbol).take(order)
         self._market.number_trades(order.symbol, (execution,), now)
-        settlement = Settlement(self._desk, now // NANOS_PER_MS)
+        settlement = Settlement(self._desk, now)
         settlement.execute(order.symbol, execution)
         settlement.close()
         self._market.publish(order.symbol, now)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
-from genesis.units import Amount, Price, Quantity
+from genesis.units import Amount, Nanos, Price, Quantity
 
 
 class OrderStatus(enum.StrEnum):
@@ -70,7 +70,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenueOrder(msgspec.Struct, kw_only=True):
-    """One accepted order, from its acceptance on. Times are the venue's, in ms.
+    """One accepted order, from its acceptance on. Times are the venue's.
 
     `executed_quantity` counts settled trades; `open_quantity` is what matching may still take, and
     runs ahead of settlement within one step. `locked` is what the order still holds back of the
@@ -89,8 +89,8 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     quantity: Quantity
     quote_quantity: Amount
     stp_mode: SelfTradePrevention
-    created_ms: int
-    updated_ms: int
+    created_at: Nanos
+    updated_at: Nanos
     status: OrderStatus = OrderStatus.NEW
     executed_quantity: Quantity = 0
     executed_quote: Amount = 0
@@ -120,4 +120,4 @@ class VenueTrade(msgspec.Struct, frozen=True, kw_only=True):
     commission: Amount
     commission_asset: str
     is_maker: bool
-    traded_ms: int
+    traded_at: Nanos

@@ -10,13 +10,12 @@ from typing import Final
 
 import msgspec
 
-from genesis.units import DECIMALS, SCALE
+from genesis.units import DECIMALS, NANOS_PER_US, SCALE, Nanos, nanos_from_stamp
 from genesis.venue import refusals
 
 DEFAULT_RECEIVE_WINDOW_MS: Final = 5_000
 MAX_RECEIVE_WINDOW_MS: Final = 60_000
-_MICROSECOND_DIGITS: Final = 16
-_MICROSECONDS_MIN: Final = 10 ** (_MICROSECOND_DIGITS - 1)
+_TIME_MAX: Final[Nanos] = 2**63 - 1  # what a ledger can compare with
 
 _NUMBER: Final = re.compile(refusals.NUMBER_RANGE)
 _INTEGER: Final = re.compile(refusals.ORDER_ID_RANGE)
@@ -112,14 +111,17 @@ class Parameters:
         value = self.required_text("timestamp")
         if _INTEGER.fullmatch(value) is None:
             raise refusals.illegal_characters("timestamp", refusals.ORDER_ID_RANGE)
-        return int(value) if len(value) >= _MICROSECOND_DIGITS else int(value) * 1000
+        return nanos_from_stamp(int(value)) // NANOS_PER_US
 
-    def milliseconds(self, name: str) -> int | None:
-        """Return an optional time in milliseconds, whether sent in those or in microseconds."""
+    def time(self, name: str) -> Nanos | None:
+        """Return the beginning of an optional time, sent in milliseconds or in microseconds."""
         value = self.integer(name)
-        if value is None or value < _MICROSECONDS_MIN:
-            return value
-        return value // 1000
+        return None if value is None else min(nanos_from_stamp(value), _TIME_MAX)
+
+    def last_time(self, name: str) -> Nanos | None:
+        """Return the end of an optional time: that unit's last nanosecond."""
+        value = self.integer(name)
+        return None if value is None else min(nanos_from_stamp(value + 1) - 1, _TIME_MAX)
 
     def receive_window_us(self) -> int:
         """Return the recvWindow in microseconds; it may have three decimals of a ms."""

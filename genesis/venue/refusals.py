@@ -184,6 +184,13 @@ def invalid_interval() -> Refused:
     return Refused(-1120, "Invalid interval.")
 
 
+def invalid_time_unit() -> Refused:
+    """Say that times come in no such unit."""
+    return Refused(
+        -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
+    )
+
+
 def invalid_symbol() -> Refused:
     """Say that the symbol is not listed."""
     return Refused(-1121, "Invalid symbol.")

@@ -258,8 +258,9 @@ class ReplayMarket:
         elif frame.last_id + move.update_ids > instrument.published.last_update_id:
             instrument.replace(self._shifted_snapshot(frame))
         if frame.stream in self._audience and frame.symbol not in self._halted:
-            payload = frame.payload if self._options.is_raw else tapes.moved_payload(frame, move)
-            self._messages.append(StreamMessage(frame.stream, payload))
+            is_raw = self._options.is_raw
+            payload = frame.payload if is_raw else tapes.moved_payload(frame, move)
+            self._messages.append(StreamMessage(frame.stream, payload, is_raw))
         self.number_trades(frame.symbol, executions, now)
         fills = [(frame.symbol, execution) for execution in executions]
         return fills + self._settle([frame.symbol])
@@ -291,9 +292,9 @@ class ReplayMarket:
         self, instrument: _ReplayInstrument, frame: TapeFrame, move: Move
     ) -> list[Execution]:
         trade = tapes.trade_of(frame.payload)
-        moved_ms = move.time(frame.event_at) // NANOS_PER_MS
+        moved_at = move.time(frame.event_at)
         self.klines.add(
-            trade._replace(trade_id=trade.trade_id + move.trade_ids, traded_ms=moved_ms)
+            trade._replace(trade_id=trade.trade_id + move.trade_ids, traded_at=moved_at)
         )
         maker_side = Side.BUY if trade.buyer_is_maker else Side.SELL
         return instrument.book.print_public(maker_side, trade.price, trade.quantity)

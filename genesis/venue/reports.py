@@ -1,4 +1,4 @@
-"""What clients read of orders, trades and balances: replies and user events as JSON bytes.
+"""What clients read of orders, trades and balances: replies and user events as documents.
 
 Key order follows the documents; numbers with a value are text of eight decimals, ids and times are
 integers (`binance-spot.md` sections 7.4, 8.1, 10).
@@ -10,10 +10,11 @@ from typing import Final, TypeAlias
 import msgspec
 
 from genesis.domain.orders import OrderType, Side
-from genesis.units import SCALE, Amount, text_from_fixed
+from genesis.units import SCALE, Amount, Nanos, text_from_fixed
 from genesis.venue.account import Account
 from genesis.venue.commissions import DISCOUNTED, FEE_ASSET
 from genesis.venue.orders import ExpiryReason, ResponseType, VenueOrder, VenueTrade
+from genesis.venue.time_units import VenueTime
 
 JsonObject: TypeAlias = dict[str, object]
 
@@ -21,8 +22,6 @@ NO_ORDER_LIST: Final = -1
 NO_TRADE: Final = -1
 _ZERO: Final = text_from_fixed(0)
 _ONE_BASIS_POINT: Final = SCALE // 10_000
-
-encode_json: Final = msgspec.json.Encoder().encode
 
 
 def placement_reply(
@@ -34,13 +33,13 @@ def placement_reply(
         "orderId": order.order_id,
         "orderListId": NO_ORDER_LIST,
         "clientOrderId": order.client_order_id,
-        "transactTime": order.updated_ms,
+        "transactTime": VenueTime(order.updated_at),
     }
     if response_type is ResponseType.ACK:
         return reply
     reply |= _sizes(order)
     reply |= _kind(order)
-    reply["workingTime"] = order.created_ms
+    reply["workingTime"] = VenueTime(order.created_at)
     reply["selfTradePreventionMode"] = order.stp_mode
     _add_expiry_reason(reply, order)
     if response_type is ResponseType.FULL:
@@ -65,7 +64,7 @@ def cancel_reply(order: VenueOrder, cancel_id: str) -> JsonObject:
         "orderId": order.order_id,
         "orderListId": NO_ORDER_LIST,
         "clientOrderId": cancel_id,
-        "transactTime": order.updated_ms,
+        "transactTime": VenueTime(order.updated_at),
         **_sizes(order),
         **_kind(order),
         "selfTradePreventionMode": order.stp_mode,
@@ -86,10 +85,10 @@ def order_reply(order: VenueOrder) -> JsonObject:
         **_kind(order),
         "stopPrice": _ZERO,
         "icebergQty": _ZERO,
-        "time": order.created_ms,
-        "updateTime": order.updated_ms,
+        "time": VenueTime(order.created_at),
+        "updateTime": VenueTime(order.updated_at),
         "isWorking": True,
-        "workingTime": order.created_ms,
+        "workingTime": VenueTime(order.created_at),
         "origQuoteOrderQty": text_from_fixed(order.quote_quantity),
         "selfTradePreventionMode": order.stp_mode,
     }
@@ -109,7 +108,7 @@ def trade_reply(trade: VenueTrade) -> JsonObject:
         "quoteQty": text_from_fixed(trade.quote_quantity),
         "commission": text_from_fixed(trade.commission),
         "commissionAsset": trade.commission_asset,
-        "time": trade.traded_ms,
+        "time": VenueTime(trade.traded_at),
         "isBuyer": trade.side is Side.BUY,
         "isMaker": trade.is_maker,
         "isBestMatch": True,
@@ -146,7 +145,7 @@ def account_reply(
         "brokered": False,
         "requireSelfTradePrevention": False,
         "preventSor": False,
-        "updateTime": account.updated_ms,
+        "updateTime": VenueTime(account.updated_at),
         "accountType": "SPOT",
         "balances": balances,
         "permissions": ["SPOT"],
@@ -198,17 +197,17 @@ class ReportCause(msgspec.Struct, frozen=True, kw_only=True):
     execution_type: str
     execution_id: int
     is_working: bool
-    event_ms: int
+    event_at: Nanos
     fill: VenueTrade | None = None
     cancel_id: str = ""
 
 
-def execution_report(order: VenueOrder, cause: ReportCause) -> bytes:
+def execution_report(order: VenueOrder, cause: ReportCause) -> JsonObject:
     """Return the executionReport of an order as it is now."""
     fill = cause.fill
     report: JsonObject = {
         "e": "executionReport",
-        "E": cause.event_ms,
+        "E": VenueTime(cause.event_at),
         "s": order.symbol,
         "c": cause.cancel_id or order.client_order_id,
         "S": order.side.name,
@@ -229,55 +228,51 @@ def execution_report(order: VenueOrder, cause: ReportCause) -> bytes:
         "L": text_from_fixed(fill.price) if fill else _ZERO,
         "n": text_from_fixed(fill.commission) if fill else "0",
         "N": fill.commission_asset if fill else None,
-        "T": order.updated_ms,
+        "T": VenueTime(order.updated_at),
         "t": fill.trade_id if fill else NO_TRADE,
         "I": cause.execution_id,
         "w": cause.is_working,
         "m": fill.is_maker if fill else False,
         "M": fill is not None,
-        "O": order.created_ms,
+        "O": VenueTime(order.created_at),
         "Z": text_from_fixed(order.executed_quote),
         "Y": text_from_fixed(fill.quote_quantity) if fill else _ZERO,
         "Q": text_from_fixed(order.quote_quantity),
-        "W": order.created_ms,
+        "W": VenueTime(order.created_at),
         "V": order.stp_mode,
     }
     if order.expiry_reason is not ExpiryReason.NONE:
         report["eR"] = order.expiry_reason
-    return encode_json(report)
+    return report
 
 
-def account_position(account: Account, assets: Iterable[str], event_ms: int) -> bytes:
+def account_position(account: Account, assets: Iterable[str], event_at: Nanos) -> JsonObject:
     """Return the outboundAccountPosition of the assets that a step touched."""
-    return encode_json(
-        {
-            "e": "outboundAccountPosition",
-            "E": event_ms,
-            "u": account.updated_ms,
-            "B": [
-                {
-                    "a": asset,
-                    "f": text_from_fixed(account.balances[asset].free),
-                    "l": text_from_fixed(account.balances[asset].locked),
-                }
-                for asset in assets
-            ],
-        }
-    )
+    return {
+        "e": "outboundAccountPosition",
+        "E": VenueTime(event_at),
+        "u": VenueTime(account.updated_at),
+        "B": [
+            {
+                "a": asset,
+                "f": text_from_fixed(account.balances[asset].free),
+                "l": text_from_fixed(account.balances[asset].locked),
+            }
+            for asset in assets
+        ],
+    }
 
 
-def balance_update(asset: str, amount: Amount, event_ms: int) -> bytes:
+def balance_update(asset: str, amount: Amount, event_at: Nanos) -> JsonObject:
     """Return the balanceUpdate of a transfer in, or with a negative amount out."""
     sign = "-" if amount < 0 else ""
-    return encode_json(
-        {
-            "e": "balanceUpdate",
-            "E": event_ms,
-            "a": asset,
-            "d": sign + text_from_fixed(abs(amount)),
-            "T": event_ms,
-        }
-    )
+    return {
+        "e": "balanceUpdate",
+        "E": VenueTime(event_at),
+        "a": asset,
+        "d": sign + text_from_fixed(abs(amount)),
+        "T": VenueTime(event_at),
+    }
 
 
 def _sizes(order: VenueOrder) -> JsonObject:

@@ -24,6 +24,7 @@ from genesis.venue.signatures import (
     KeyVerifier,
     RegisteredKey,
 )
+from genesis.venue.time_units import TimeUnit
 from genesis.venue.user_streams import UserStreams
 
 _API_KEY_FORMAT: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -32,7 +33,10 @@ _NANOS_PER_US: Final = 1_000
 
 @dataclass(slots=True)
 class Admitted:
-    """A request that has come in. `refusal` is set when that is already the answer."""
+    """A request that has come in. `refusal` is set when that is already the answer.
+
+    `time_unit` is that of its reply.
+    """
 
     method: str = ""
     parameters: Parameters = field(default_factory=lambda: Parameters({}))
@@ -41,6 +45,7 @@ class Admitted:
     timestamp_us: int = 0
     window_us: int = 0
     weight: int = 0
+    time_unit: TimeUnit = TimeUnit.MILLISECOND
     refusal: Refused | None = None
 
 

@@ -19,6 +19,7 @@ from genesis.venue.refusals import Refused
 from genesis.venue.request_desk import Admitted, Credentials, RequestDesk
 from genesis.venue.request_limits import RateLimitCount
 from genesis.venue.signatures import SIGNATURE_PARAMETER
+from genesis.venue.time_units import time_unit_of_headers
 from genesis.venue.wallet_methods import WALLET_METHODS
 
 KEY_HEADER: Final = "x-mbx-apikey"
@@ -92,7 +93,7 @@ class RestApi:
         except Refused as refusal:
             return self.refuse(refusal, now)
         headers = [*self._weight_headers(now), *self._order_headers(admitted, now)]
-        return json_response(result, headers=tuple(headers))
+        return json_response(result, headers=tuple(headers), time_unit=admitted.time_unit)
 
     def refuse(self, refusal: Refused, now: Nanos) -> HttpResponse:
         """Return the response that refuses a request."""
@@ -109,6 +110,7 @@ class RestApi:
         admitted.parameters = read_parameters(request)
         method = _METHODS[admitted.method]
         self._desk.spend(admitted, method.weigh(admitted.parameters), now)
+        admitted.time_unit = time_unit_of_headers(request.headers)
         if method.security is not Security.NONE:
             credentials = Credentials(
                 request.headers.get(KEY_HEADER, ""),

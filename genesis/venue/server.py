@@ -33,6 +33,7 @@ from genesis.venue.faults import FaultOptions, FaultPlan
 from genesis.venue.http_connection import HttpConnection
 from genesis.venue.http_messages import HttpReply, HttpRequest, HttpRouter, html_response
 from genesis.venue.open_sockets import OpenSockets
+from genesis.venue.refusals import Refused
 from genesis.venue.request_desk import RequestDesk
 from genesis.venue.request_limits import ConnectionLimit, WeightLimit
 from genesis.venue.rest_conversation import RestConversations
@@ -41,6 +42,7 @@ from genesis.venue.sqlite_ledger import SqliteLedger
 from genesis.venue.stream_conversation import StreamConversation
 from genesis.venue.stream_hub import StreamHub
 from genesis.venue.stream_session import stream_path
+from genesis.venue.time_units import encode_json, time_unit_of_url
 from genesis.venue.tls import server_tls
 from genesis.venue.user_streams import UserStreams
 from genesis.venue.venue_acts import SocketKind
@@ -198,7 +200,11 @@ class VenueServer:
         refusal = self._limit_attempts(connection.address) or self.stage.meet(connection, kind)
         if refusal is not None:
             return refusal
-        conversation = self._conversation(connection, target, self._api)
+        try:
+            conversation = self._conversation(connection, target, self._api)
+        except Refused as refused:
+            document = encode_json({"code": refused.code, "msg": refused.text})
+            return HandshakeRefusal(HTTPStatus(refused.status), text=document.decode())
         self._sockets.add(connection, conversation, kind)
         return conversation
 
@@ -213,10 +219,17 @@ class VenueServer:
     def _conversation(
         self, connection: VenueConnection, target: str, api: RequestDesk
     ) -> Conversation:
+        """Open a conversation. Raises Refused for a parameter of the URL that means nothing."""
+        time_unit = time_unit_of_url(target)
         if _kind_of(target) == "streams":
             is_flat = self._config.flat_control_errors
             return StreamConversation(
-                connection, self._hub, self._clock, target, flat_errors=is_flat
+                connection,
+                self._hub,
+                self._clock,
+                target,
+                time_unit=time_unit,
+                flat_errors=is_flat,
             )
         wanted = parse_qs(urlsplit(target).query).get("returnRateLimits", ["true"])[-1]
         return ApiConversation(
@@ -225,6 +238,7 @@ class VenueServer:
             self,
             number=next(self._numbers),
             rate_limits=wanted != "false",
+            time_unit=time_unit,
         )
 
     def connected(self, connection: HttpConnection | VenueConnection) -> bool:

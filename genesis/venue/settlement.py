@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from genesis.domain.orders import OrderType, Side
-from genesis.units import Amount, notional
+from genesis.units import NANOS_PER_MS, Amount, Nanos, notional
 from genesis.venue.account import Account
 from genesis.venue.commissions import Commissions
 from genesis.venue.ledger import Ledger, LedgerChanges, balance_row
@@ -18,7 +18,7 @@ from genesis.venue.listing import Listing
 from genesis.venue.matching import Execution
 from genesis.venue.open_orders import OpenOrders
 from genesis.venue.orders import ExpiryReason, OrderStatus, VenueOrder, VenueTrade
-from genesis.venue.reports import ReportCause, account_position, execution_report
+from genesis.venue.reports import JsonObject, ReportCause, account_position, execution_report
 from genesis.venue.request_limits import MAKER_FILL_RELIEF, TAKER_FILL_RELIEF, OrderLimit
 
 _NEW: Final = "NEW"
@@ -29,10 +29,10 @@ _TRADE_PREVENTION: Final = "TRADE_PREVENTION"
 
 
 class UserEvent(NamedTuple):
-    """One event of an account's user data stream, as JSON."""
+    """One event of an account's user data stream."""
 
     account_id: int
-    payload: bytes
+    document: JsonObject
 
 
 @dataclass(slots=True)
@@ -52,11 +52,11 @@ class Desk:
 class Settlement:
     """One step's changes, in the order they happened. `close` must end it."""
 
-    __slots__ = ("_accounts", "_desk", "_now_ms", "_orders", "_trades")
+    __slots__ = ("_accounts", "_desk", "_now", "_orders", "_trades")
 
-    def __init__(self, desk: Desk, now_ms: int) -> None:
+    def __init__(self, desk: Desk, now: Nanos) -> None:
         self._desk = desk
-        self._now_ms = now_ms
+        self._now = now
         self._orders: dict[int, VenueOrder] = {}
         self._trades: list[VenueTrade] = []
         self._accounts: dict[int, Account] = {}
@@ -111,14 +111,14 @@ class Settlement:
                 balance_row(account.account_id, asset, account.balances[asset]) for asset in touched
             ]
             if touched:
-                position = account_position(account, touched, self._now_ms)
+                position = account_position(account, touched, self._now)
                 self._desk.events.append(UserEvent(account.account_id, position))
         if changes:
             self._desk.ledger.commit(changes)
 
     def _account(self, order: VenueOrder) -> Account:
         account = self._desk.accounts[order.account_id]
-        account.updated_ms = self._now_ms
+        account.updated_at = self._now
         self._accounts[order.account_id] = account
         return account
 
@@ -136,7 +136,7 @@ class Settlement:
         self._pay(order, trade)
         if order.executed_quantity == 0:
             relief = MAKER_FILL_RELIEF if is_maker else TAKER_FILL_RELIEF
-            self._desk.order_limits[order.account_id].relieve(self._now_ms, relief)
+            self._desk.order_limits[order.account_id].relieve(self._now // NANOS_PER_MS, relief)
         order.executed_quantity += trade.quantity
         order.executed_quote += trade.quote_quantity
         is_filled = order.executed_quantity == order.quantity
@@ -167,7 +167,7 @@ class Settlement:
             commission=commission.amount,
             commission_asset=commission.asset,
             is_maker=is_maker,
-            traded_ms=self._now_ms,
+            traded_at=self._now,
         )
 
     def _pay(self, order: VenueOrder, trade: VenueTrade) -> None:
@@ -205,13 +205,13 @@ class Settlement:
         fill: VenueTrade | None = None,
         cancel_id: str = "",
     ) -> None:
-        order.updated_ms = self._now_ms
+        order.updated_at = self._now
         self._orders[order.order_id] = order
         cause = ReportCause(
             execution_type=execution_type,
             execution_id=next(self._desk.execution_ids),
             is_working=is_working,
-            event_ms=self._now_ms,
+            event_at=self._now,
             fill=fill,
             cancel_id=cancel_id,
         )

@@ -1,6 +1,6 @@
 """The venue's books in SQLite: they survive its restart, and its user can audit them.
 
-Every amount is an integer scaled by 10**8, every time is the venue's in ms. `deposits` plus the
+Every amount is an integer scaled by 10**8, every time is the venue's in ns. `deposits` plus the
 fold of `trades` equals `balances`, to the last unit. Commits survive the death of the process;
 after a power cut the last ones may be missing, the file stays whole (WAL, synchronous NORMAL).
 """
@@ -14,11 +14,11 @@ from typing import Final, TypeAlias
 import msgspec
 
 from genesis.errors import StorageError
-from genesis.units import Price
+from genesis.units import NANOS_PER_MS, Nanos, Price
 from genesis.venue.ledger import BalanceRow, HistoryRange, LedgerChanges, OrderKey
 from genesis.venue.orders import VenueOrder, VenueTrade
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 CHECKPOINT_PAGES: Final = 8_000  # 32 MiB: a sync this rare is not seen in the order path
 
@@ -27,8 +27,8 @@ CREATE TABLE orders (
   order_id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, symbol TEXT NOT NULL,
   client_order_id TEXT NOT NULL, side INTEGER NOT NULL, order_type INTEGER NOT NULL,
   time_in_force INTEGER NOT NULL, price INTEGER NOT NULL, quantity INTEGER NOT NULL,
-  quote_quantity INTEGER NOT NULL, stp_mode TEXT NOT NULL, created_ms INTEGER NOT NULL,
-  updated_ms INTEGER NOT NULL, status TEXT NOT NULL, executed_quantity INTEGER NOT NULL,
+  quote_quantity INTEGER NOT NULL, stp_mode TEXT NOT NULL, created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL, status TEXT NOT NULL, executed_quantity INTEGER NOT NULL,
   executed_quote INTEGER NOT NULL, locked INTEGER NOT NULL, expiry_reason TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_client ON orders (account_id, symbol, client_order_id);
@@ -37,7 +37,7 @@ CREATE TABLE trades (
   symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL,
   account_id INTEGER NOT NULL, side INTEGER NOT NULL, price INTEGER NOT NULL,
   quantity INTEGER NOT NULL, quote_quantity INTEGER NOT NULL, commission INTEGER NOT NULL,
-  commission_asset TEXT NOT NULL, is_maker INTEGER NOT NULL, traded_ms INTEGER NOT NULL,
+  commission_asset TEXT NOT NULL, is_maker INTEGER NOT NULL, traded_at INTEGER NOT NULL,
   PRIMARY KEY (symbol, trade_id, order_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX trades_by_order ON trades (order_id);
@@ -47,10 +47,22 @@ CREATE TABLE balances (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE deposits (
   deposit_id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, asset TEXT NOT NULL,
-  amount INTEGER NOT NULL, deposited_ms INTEGER NOT NULL
+  amount INTEGER NOT NULL, deposited_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE marks (symbol TEXT PRIMARY KEY, price INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+
+_VERSION_IN_MS: Final = 1
+_FROM_MS: Final = f"""
+ALTER TABLE orders RENAME COLUMN created_ms TO created_at;
+ALTER TABLE orders RENAME COLUMN updated_ms TO updated_at;
+ALTER TABLE trades RENAME COLUMN traded_ms TO traded_at;
+ALTER TABLE deposits RENAME COLUMN deposited_ms TO deposited_at;
+UPDATE orders SET
+  created_at = created_at * {NANOS_PER_MS}, updated_at = updated_at * {NANOS_PER_MS};
+UPDATE trades SET traded_at = traded_at * {NANOS_PER_MS};
+UPDATE deposits SET deposited_at = deposited_at * {NANOS_PER_MS};
+"""  # noqa: S608 - constants
 
 _ORDER_FIELDS: Final = (
     "order_id",
@@ -64,8 +76,8 @@ _ORDER_FIELDS: Final = (
     "quantity",
     "quote_quantity",
     "stp_mode",
-    "created_ms",
-    "updated_ms",
+    "created_at",
+    "updated_at",
     "status",
     "executed_quantity",
     "executed_quote",
@@ -83,7 +95,7 @@ _TRADE_COLUMNS: Final = ", ".join(_TRADE_FIELDS)
 _PUT_ORDER: Final = (
     f"INSERT INTO orders ({_ORDER_COLUMNS}) "  # noqa: S608
     f"VALUES ({', '.join('?' * len(_ORDER_FIELDS))}) "
-    "ON CONFLICT (order_id) DO UPDATE SET updated_ms = excluded.updated_ms, "
+    "ON CONFLICT (order_id) DO UPDATE SET updated_at = excluded.updated_at, "
     "status = excluded.status, executed_quantity = excluded.executed_quantity, "
     "executed_quote = excluded.executed_quote, locked = excluded.locked, "
     "expiry_reason = excluded.expiry_reason"
@@ -127,9 +139,10 @@ class SqliteLedger:
         run("PRAGMA synchronous = NORMAL")
         run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         (version,) = run("PRAGMA user_version").fetchone()
-        if version == 0:
+        steps = {0: _SCHEMA, _VERSION_IN_MS: _FROM_MS}.get(version)
+        if steps is not None:
             self._database.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
+                f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
             )
         elif version != SCHEMA_VERSION:
             raise sqlite3.DatabaseError(
@@ -155,7 +168,7 @@ class SqliteLedger:
         except (sqlite3.Error, OverflowError) as error:
             raise StorageError(f"venue ledger {self._path}: {error}") from error
 
-    def deposit(self, row: BalanceRow, at_ms: int) -> None:
+    def deposit(self, row: BalanceRow, at: Nanos) -> None:
         """Record money that came from outside, together with the balance it leads to."""
         try:
             with self._database as database:
@@ -166,9 +179,9 @@ class SqliteLedger:
                     (row.account_id, row.asset),
                 ).fetchone()
                 database.execute(
-                    "INSERT INTO deposits (account_id, asset, amount, deposited_ms) "
+                    "INSERT INTO deposits (account_id, asset, amount, deposited_at) "
                     "VALUES (?, ?, ?, ?)",
-                    (row.account_id, row.asset, row.free - previous, at_ms),
+                    (row.account_id, row.asset, row.free - previous, at),
                 )
                 database.execute(_PUT_BALANCE, (row.account_id, row.asset, row.free, row.locked))
         except (sqlite3.Error, OverflowError) as error:
@@ -206,12 +219,12 @@ class SqliteLedger:
 
     def orders(self, wanted: HistoryRange) -> list[VenueOrder]:
         """Return orders of an account and symbol; ids are order ids, times are of creation."""
-        rows = self._history(_ORDER_COLUMNS, "orders", "order_id", "created_ms", wanted)
+        rows = self._history(_ORDER_COLUMNS, "orders", "order_id", "created_at", wanted)
         return [_order_from_row(row) for row in rows]
 
     def trades(self, wanted: HistoryRange) -> list[VenueTrade]:
         """Return trades of an account and symbol; ids are trade ids."""
-        rows = self._history(_TRADE_COLUMNS, "trades", "trade_id", "traded_ms", wanted)
+        rows = self._history(_TRADE_COLUMNS, "trades", "trade_id", "traded_at", wanted)
         return [_trade_from_row(row) for row in rows]
 
     def last_order_id(self) -> int:
@@ -251,13 +264,13 @@ class SqliteLedger:
         for clause, value in (
             (f"{id_column} >= ?", wanted.from_id),
             ("order_id = ?", wanted.order_id),
-            (f"{time_column} >= ?", wanted.start_ms),
-            (f"{time_column} <= ?", wanted.end_ms),
+            (f"{time_column} >= ?", wanted.start_at),
+            (f"{time_column} <= ?", wanted.end_at),
         ):
             if value is not None:
                 clauses.append(clause)
                 values.append(value)
-        is_oldest_first = wanted.from_id is not None or wanted.start_ms is not None
+        is_oldest_first = wanted.from_id is not None or wanted.start_at is not None
         rows = self._rows(
             f"SELECT {columns} FROM {table} WHERE {' AND '.join(clauses)} "  # noqa: S608
             f"ORDER BY {id_column} {'ASC' if is_oldest_first else 'DESC'} LIMIT ?",

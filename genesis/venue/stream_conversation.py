@@ -6,10 +6,12 @@ from collections.abc import Collection
 from websockets.frames import CloseCode
 
 from genesis.limits import VENUE_CONTROL_MESSAGES_PER_SECOND
-from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
+from genesis.units import NANOS_PER_SECOND, Nanos
 from genesis.venue.connection import Clock, VenueConnection
 from genesis.venue.stream_hub import StreamHub
+from genesis.venue.stream_payloads import StreamForm, stream_form
 from genesis.venue.stream_session import StreamSession, stream_path
+from genesis.venue.time_units import TimeUnit
 from genesis.venue.websocket_frames import text_frame
 
 
@@ -23,6 +25,7 @@ class StreamConversation:
         clock: Clock,
         path: str,
         *,
+        time_unit: TimeUnit,
         flat_errors: bool = False,
     ) -> None:
         opened = stream_path(path)
@@ -32,7 +35,7 @@ class StreamConversation:
         self._clock = clock
         self._recent: deque[int] = deque(maxlen=VENUE_CONTROL_MESSAGES_PER_SECOND)
         self._session = StreamSession(
-            is_combined=is_combined,
+            form=stream_form(is_combined, time_unit),
             subscribed=lambda stream: hub.add(stream, self),
             unsubscribed=lambda stream: hub.remove(stream, self),
             flat_errors=flat_errors,
@@ -40,9 +43,9 @@ class StreamConversation:
         self._session.subscribe(streams)
 
     @property
-    def is_combined(self) -> bool:
-        """Whether it gets messages with their stream's name."""
-        return self._session.is_combined
+    def form(self) -> StreamForm:
+        """How it gets messages."""
+        return self._session.form
 
     @property
     def streams(self) -> Collection[str]:
@@ -64,8 +67,8 @@ class StreamConversation:
 
     def announce_shutdown(self, now: Nanos) -> None:
         """Say that the venue ends this connection soon (`binance-spot.md` section 2)."""
-        event = b'{"e":"serverShutdown","E":%d}' % (now // NANOS_PER_MS)
-        if self.is_combined:
+        event = b'{"e":"serverShutdown","E":%d}' % (now // self.form.time_unit)
+        if self.form.is_combined:
             event = b'{"stream":"!serverShutdown","data":%b}' % event
         self.write_frames(text_frame(event))
 

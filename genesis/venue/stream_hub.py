@@ -1,13 +1,13 @@
 """Who gets which stream, and the cheap way there.
 
-A message is framed once and handed to every subscriber; frames of one batch leave each connection
-in one write. The streams somebody has are the market's audience.
+A message is framed once for subscribers in a row that want it in one form; frames of one batch
+leave each connection in one write. The streams somebody has are the market's audience.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from genesis.venue.stream_payloads import StreamMessage, raw_payload
+from genesis.venue.stream_payloads import StreamForm, StreamMessage
 from genesis.venue.websocket_frames import text_frame
 
 
@@ -15,8 +15,8 @@ class Subscriber(Protocol):
     """A connection as the hub sees it."""
 
     @property
-    def is_combined(self) -> bool:
-        """Whether it gets messages with their stream's name."""
+    def form(self) -> StreamForm:
+        """How it gets messages: one of `stream_form`."""
 
     def write_frames(self, frames: bytes) -> None:
         """Send whole frames."""
@@ -51,9 +51,12 @@ class StreamHub:
             subscribers = by_stream.get(message.stream)
             if subscribers is None:
                 continue
-            combined = text_frame(message.payload)
+            form, frame = None, b""
             for subscriber in subscribers:
-                frame = combined if subscriber.is_combined else text_frame(raw_payload(message))
+                wanted = subscriber.form
+                if wanted is not form:
+                    form = wanted
+                    frame = text_frame(message.payload_in(form))
                 batch = batches.get(subscriber)
                 if batch is None:
                     batches[subscriber] = [frame]

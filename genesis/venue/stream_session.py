@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from genesis.limits import VENUE_STREAM_NAME_CHARS_MAX, VENUE_STREAMS_MAX
-from genesis.venue.reports import encode_json
+from genesis.venue.stream_payloads import StreamForm, stream_form
+from genesis.venue.time_units import encode_json
 
 _METHODS: Final = (
     "SUBSCRIBE",
@@ -82,12 +83,12 @@ class StreamSession:
     def __init__(
         self,
         *,
-        is_combined: bool,
+        form: StreamForm,
         subscribed: Callable[[str], None],
         unsubscribed: Callable[[str], None],
         flat_errors: bool = False,
     ) -> None:
-        self.is_combined = is_combined
+        self.form = form
         self._flat_errors = flat_errors
         self._subscribed = subscribed
         self._unsubscribed = unsubscribed
@@ -156,7 +157,7 @@ class StreamSession:
                 names = _names(request)
                 if names != [_COMBINED]:
                     raise _ControlError(CODE_UNKNOWN_PROPERTY, "Unknown property")
-                return self.is_combined
+                return self.form.is_combined
         raise _ControlError(
             CODE_INVALID_REQUEST,
             f"Invalid request: unknown variant `{request.method[:40]}`, expected one of "
@@ -171,7 +172,7 @@ class StreamSession:
             raise _ControlError(CODE_INVALID_VALUE, text) from None
         if name != _COMBINED:
             raise _ControlError(CODE_UNKNOWN_PROPERTY, "Unknown property")
-        self.is_combined = value
+        self.form = stream_form(value, self.form.time_unit)
 
 
 def _names(request: _ControlRequest) -> list[str]:

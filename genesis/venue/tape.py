@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from genesis.domain.orders import Side
-from genesis.units import NANOS_PER_MS, Nanos, Price, Quantity, fixed_from_text
+from genesis.units import NANOS_PER_US, Nanos, Price, Quantity, fixed_from_text, nanos_from_stamp
 from genesis.venue.depth_feed import DepthSnapshot
 from genesis.venue.listing import LISTINGS, Listing, derived_listing
 from genesis.venue.stream_payloads import DepthDiff, PublicTrade, TopOfBook
@@ -21,8 +21,6 @@ from genesis.venue.stream_payloads import DepthDiff, PublicTrade, TopOfBook
 _STREAM_MARK: Final = b'{"stream":"'
 _DATA_MARK: Final = b'","data":'
 _BODY_MARKS: Final = {"depth@100ms": b',"b":['}
-_MICROSECOND_DIGITS: Final = 16
-_NANOS_PER_US: Final = 1_000
 
 # Quotes around the name and none around the number: prices and quantities are text, ids and times
 # are not.
@@ -133,11 +131,11 @@ def _read_frame(received_at: Nanos, payload: bytes) -> TapeFrame:
     kind = stream.partition("@")[2]
     if not mark or kind not in _READERS:
         raise TapeError(f"stream {stream[:60]!r} is not one of {', '.join(sorted(_READERS))}")
-    symbol, first_id, last_id, event_ms = _READERS[kind](payload)
+    symbol, first_id, last_id, event_stamp = _READERS[kind](payload)
     if stream != f"{symbol.lower()}@{kind}":
         raise TapeError(f"stream {stream[:60]!r} carries symbol {symbol[:20]!r}")
     return TapeFrame(
-        received_at, kind, stream, symbol, payload, first_id, last_id, _nanos(event_ms)
+        received_at, kind, stream, symbol, payload, first_id, last_id, nanos_from_stamp(event_stamp)
     )
 
 
@@ -202,7 +200,7 @@ def _trade(data: _Trade) -> PublicTrade:
     price, quantity = fixed_from_text(data.p), fixed_from_text(data.q)
     if price <= 0 or quantity <= 0:
         raise TapeError("a trade has no price or no quantity")
-    return PublicTrade(data.s, data.t, price, quantity, data.T, data.m)
+    return PublicTrade(data.s, data.t, price, quantity, nanos_from_stamp(data.T), data.m)
 
 
 def _diff(data: _Depth) -> DepthDiff:
@@ -220,12 +218,6 @@ def _level(level: tuple[str, str]) -> tuple[Price, Quantity]:
     return price, quantity
 
 
-def _nanos(stamp: int) -> Nanos:
-    """Return a stamp in ms or us as nanoseconds, told apart by its digits."""
-    in_us = len(str(stamp)) >= _MICROSECOND_DIGITS
-    return stamp * (_NANOS_PER_US if in_us else NANOS_PER_MS)
-
-
 class Move(NamedTuple):
     """How one pass of the tape is moved: its times by a mapping, its ids by what is added."""
 
@@ -235,13 +227,12 @@ class Move(NamedTuple):
 
 
 def moved_payload(frame: TapeFrame, move: Move) -> bytes:
-    """Return the frame with its times and ids moved; every other byte stays."""
+    """Return the frame with ids and times moved, these in microseconds; all other bytes stay."""
 
     def replace(match: re.Match[bytes]) -> bytes:
         name, digits = match.group(1), match.group(2)
         if name in _TIMES:
-            unit = _NANOS_PER_US if len(digits) >= _MICROSECOND_DIGITS else NANOS_PER_MS
-            value = move.time(int(digits) * unit) // unit
+            value = move.time(nanos_from_stamp(int(digits))) // NANOS_PER_US
         else:
             value = int(digits) + (move.trade_ids if name == b"t" else move.update_ids)
         return b'"%b":%d' % (name, value)

@@ -8,6 +8,7 @@ from typing import Final
 
 from genesis.units import text_from_fixed
 from genesis.venue.api_call import Call, Method, Result, Security, costs
+from genesis.venue.time_units import VenueTime
 
 
 def _api_restrictions(call: Call) -> Result:
@@ -49,7 +50,7 @@ def _none(_: Call) -> Result:
 
 
 def _no_futures(call: Call) -> Result:
-    return {"timezone": "UTC", "serverTime": call.now_ms, "rateLimits": [], "symbols": []}
+    return {"timezone": "UTC", "serverTime": VenueTime(call.now), "rateLimits": [], "symbols": []}
 
 
 WALLET_METHODS: Final[dict[str, Method]] = {

@@ -28,6 +28,7 @@ from genesis.venue.server import VenueServer
 from genesis.venue.signatures import RegisteredKey
 from genesis.venue.sqlite_ledger import SqliteLedger
 from genesis.venue.stream_payloads import StreamMessage
+from genesis.venue.time_units import encode_json
 
 NOW: Final[Nanos] = 1_780_000_000_000 * NANOS_PER_MS
 """The present of tests that have no clock."""
@@ -202,7 +203,8 @@ class Floor:
 
     def reports(self) -> list[dict[str, object]]:
         """Return the user events since the last call."""
-        return [msgspec.json.decode(event.payload) for event in self.exchange.take_events()]
+        events = self.exchange.take_events()
+        return [msgspec.json.decode(encode_json(event.document)) for event in events]
 
 
 def sign(payload: str) -> str:

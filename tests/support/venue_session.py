@@ -12,6 +12,7 @@ from genesis.venue.api_session import ApiRequest, ApiSession
 from genesis.venue.request_desk import RequestDesk
 from genesis.venue.request_limits import WeightLimit
 from genesis.venue.signatures import KeyVerifier, RegisteredKey
+from genesis.venue.time_units import TimeUnit
 from genesis.venue.user_streams import UserStreams
 from tests.support.venue import NOW, REGISTERED, Floor, signed
 
@@ -36,6 +37,7 @@ class SessionClient:
     session: ApiSession = field(init=False)
     told: list[dict[str, object]] = field(default_factory=list)
     now: int = NOW
+    time_unit: TimeUnit = TimeUnit.MILLISECOND
 
     def __post_init__(self) -> None:
         shared = RegisteredKey(
@@ -52,7 +54,11 @@ class SessionClient:
     def connect(self) -> ApiSession:
         """Return another connection of the same client."""
         return ApiSession(
-            self.desk, 0, lambda message: self.told.append(msgspec.json.decode(message)), self.now
+            self.desk,
+            0,
+            lambda message: self.told.append(msgspec.json.decode(message)),
+            self.now,
+            time_unit=self.time_unit,
         )
 
     def send(self, message: str | bytes) -> dict[str, object]:
@@ -84,9 +90,11 @@ class SessionClient:
         assert reply["status"] == 200, reply
 
 
-def client_at_a_market() -> SessionClient:
+def client_at_a_market(
+    now: Nanos = NOW, time_unit: TimeUnit = TimeUnit.MILLISECOND
+) -> SessionClient:
     """Return a client whose account has 100 000 USDT, at a public of one bitcoin a side."""
-    client = SessionClient()
+    client = SessionClient(now=now, time_unit=time_unit)
     client.floor.market.offer("BTCUSDT", Side.BUY, "60000", "1")
     client.floor.market.offer("BTCUSDT", Side.SELL, "60010", "1")
     return client

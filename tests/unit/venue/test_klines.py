@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from genesis.units import SCALE, notional
+from genesis.units import NANOS_PER_MS, SCALE, notional
 from genesis.venue.klines import DAY_MS, MINUTE_MS, KlineDesk, interval_bounds, kline_name
 from genesis.venue.stream_payloads import KlineName, PublicTrade, StreamMessage
 
@@ -14,13 +14,15 @@ def trade(
     at_ms: int, price: int, quantity: int = 1, trade_id: int = 1, *, is_sale: bool = False
 ) -> PublicTrade:
     """Return a trade at a whole price."""
-    return PublicTrade("AUSDT", trade_id, price * SCALE, quantity * SCALE, at_ms, is_sale)
+    return PublicTrade(
+        "AUSDT", trade_id, price * SCALE, quantity * SCALE, at_ms * NANOS_PER_MS, is_sale
+    )
 
 
 def told(messages: list[StreamMessage]) -> list[tuple[str, int, bool, str]]:
-    """Return stream, open time, closed flag and close price of each message."""
+    """Return stream, open time in ms, closed flag and close price of each message."""
     rows = [(row.stream, msgspec.json.decode(row.payload)["data"]["k"]) for row in messages]
-    return [(stream, k["t"], k["x"], k["c"]) for stream, k in rows]
+    return [(stream, k["t"] // 1000, k["x"], k["c"]) for stream, k in rows]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_longer_interval_is_made_of_the_known_minutes() -> None:
     kline = msgspec.json.decode(message.payload)["data"]["k"]
 
     assert (kline["t"], kline["o"], kline["c"], kline["n"]) == (
-        T0 + 5 * MINUTE_MS,
+        (T0 + 5 * MINUTE_MS) * 1000,
         "105.00000000",
         "106.00000000",
         2,

@@ -1,13 +1,15 @@
 """`genesis.venue.listing` and `exchange_info`: the rules, and how clients read them."""
 
+import msgspec
 import pytest
 
 from genesis.errors import ConfigError
-from genesis.units import SCALE
+from genesis.units import NANOS_PER_MS, SCALE
 from genesis.venue.exchange_info import exchange_info
 from genesis.venue.listing import LISTINGS, derived_listing, known_listing, split_symbol
 from genesis.venue.request_limits import RateLimits
-from tests.support.venue import at, each
+from genesis.venue.time_units import encode_json
+from tests.support.venue import NOW, at, each
 
 
 def test_real_values_of_a_symbol() -> None:
@@ -46,9 +48,9 @@ def test_derived_rules_keep_notionals_exact() -> None:
 
 def test_exchange_info_lists_filters_in_the_live_order() -> None:
     """Clients read tick, step and minimum from it; only what this venue does is offered."""
-    info = exchange_info([LISTINGS["BTCUSDT"]], RateLimits(), 1_700_000_000_000)
+    info = exchange_info([LISTINGS["BTCUSDT"]], RateLimits(), NOW)
 
-    assert info["serverTime"] == 1_700_000_000_000
+    assert msgspec.json.decode(encode_json(info))["serverTime"] == NOW // NANOS_PER_MS
     symbol = at(info, "symbols", 0)
     assert each(at(symbol, "filters"), "filterType") == [
         "PRICE_FILTER",

@@ -3,7 +3,7 @@
 import pytest
 
 from genesis.domain.orders import Side
-from genesis.units import SCALE
+from genesis.units import NANOS_PER_MS, SCALE
 from genesis.venue.stream_payloads import PublicTrade
 from tests.support.venue_session import NOW_MS, SessionClient, client_at_a_market, refusal
 
@@ -31,7 +31,7 @@ def trade(
             trade_id,
             price * SCALE,
             quantity * SCALE,
-            traded_ms=at_ms,
+            traded_at=at_ms * NANOS_PER_MS,
             buyer_is_maker=False,
         )
     )

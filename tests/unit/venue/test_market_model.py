@@ -70,8 +70,8 @@ def resting(symbol: str, side: Side, price: int, quantity: int) -> VenueOrder:
         quantity=quantity,
         quote_quantity=0,
         stp_mode=SelfTradePrevention.EXPIRE_MAKER,
-        created_ms=0,
-        updated_ms=0,
+        created_at=0,
+        updated_at=0,
         open_quantity=quantity,
     )
 
@@ -88,7 +88,7 @@ def test_streams_are_consistent_with_each_other() -> None:
     books: dict[str, PublishedBook] = {}
     quotes: dict[str, tuple[int, TopOfBook]] = {}
     trade_ids: dict[str, int] = {}
-    for stream, payload in messages:
+    for stream, payload, _ in messages:
         symbol, _, kind = stream.partition("@")
         if kind == "depth@100ms":
             diff = diff_of(payload)

@@ -41,8 +41,8 @@ def order(
         quantity=quantity,
         quote_quantity=0,
         stp_mode=stp_mode,
-        created_ms=0,
-        updated_ms=0,
+        created_at=0,
+        updated_at=0,
         open_quantity=quantity,
     )
 

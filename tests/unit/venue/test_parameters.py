@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, NANOS_PER_US
 from genesis.venue.parameters import Parameters, check_timing
 from genesis.venue.refusals import Refused
 
@@ -104,6 +105,23 @@ def test_timestamps_come_in_ms_or_us() -> None:
     assert Parameters({"timestamp": "1700000000000123"}).timestamp_us() == 1_700_000_000_000_123
     with pytest.raises(Refused, match="timestamp"):
         Parameters({"timestamp": "soon"}).timestamp_us()
+
+
+def test_a_time_begins_and_ends_with_its_unit() -> None:
+    """A span given in ms holds what the venue kept of its last millisecond, to the nanosecond."""
+    for text, unit in (("1700000000000", NANOS_PER_MS), ("1700000000000000", NANOS_PER_US)):
+        read = Parameters({"t": text})
+        assert read.time("t") == 1_700_000_000 * NANOS_PER_SECOND
+        assert read.last_time("t") == 1_700_000_000 * NANOS_PER_SECOND + unit - 1
+    assert Parameters({}).time("t") is None
+    assert Parameters({}).last_time("t") is None
+
+
+def test_a_time_beyond_all_times_is_the_last() -> None:
+    """No ledger can compare with more than 63 bits."""
+    read = Parameters({"t": "9" * 20})
+    assert read.time("t") == 2**63 - 1
+    assert read.last_time("t") == 2**63 - 1
 
 
 @pytest.mark.parametrize(

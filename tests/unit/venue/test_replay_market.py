@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
-from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, SCALE, Nanos
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, NANOS_PER_US, SCALE, Nanos
 from genesis.venue.depth_feed import PublishedBook
 from genesis.venue.matching import Execution, Taker
 from genesis.venue.orders import SelfTradePrevention, VenueOrder
@@ -59,8 +59,8 @@ def bid(price: str, quantity: str, order_id: int = 1) -> VenueOrder:
         quantity=fixed(quantity),
         quote_quantity=0,
         stp_mode=SelfTradePrevention.EXPIRE_MAKER,
-        created_ms=0,
-        updated_ms=0,
+        created_at=0,
+        updated_at=0,
         open_quantity=fixed(quantity),
     )
 
@@ -74,17 +74,17 @@ def fills(market: ReplayMarket, seconds: float) -> list[Execution]:
 
 
 def test_frames_come_at_their_time_moved_to_now() -> None:
-    """Spacing is the tape's, event times are never later than the sending, digits stay."""
+    """Spacing is the tape's, event times are never later than the sending."""
     sent = play(replay(), 2)
 
     assert [(at - NOW) // NANOS_PER_MS for at, _ in sent] == [0, 10, 30, 100, 500, 600, 1_000]
     trade = next(message for _, message in sent if message.stream == "btcusdt@trade")
     data = msgspec.json.decode(trade.payload)["data"]
-    assert data["E"] == NOW // NANOS_PER_MS + 30
-    assert data["T"] == data["E"] - 1
+    assert data["E"] == NOW // NANOS_PER_US + 30_000
+    assert data["T"] == data["E"] - 1_000
     for at, message in sent:
         data = msgspec.json.decode(message.payload)["data"]
-        assert data.get("E", 0) * NANOS_PER_MS <= at
+        assert data.get("E", 0) * NANOS_PER_US <= at
 
 
 def test_at_another_speed_the_tape_clock_runs_faster() -> None:
@@ -93,8 +93,8 @@ def test_at_another_speed_the_tape_clock_runs_faster() -> None:
 
     assert [(at - NOW) // NANOS_PER_MS for at, _ in sent] == [0, 2, 7, 25, 125, 150, 250]
     depth = [m for _, m in sent if m.stream == "btcusdt@depth@100ms"]
-    times = [msgspec.json.decode(m.payload)["data"]["E"] - NOW // NANOS_PER_MS for m in depth]
-    assert times == [0, 25, 150]
+    times = [msgspec.json.decode(m.payload)["data"]["E"] - NOW // NANOS_PER_US for m in depth]
+    assert times == [0, 25_000, 150_000]
 
 
 def test_as_fast_as_taken_waits_for_a_listener() -> None:
@@ -108,7 +108,7 @@ def test_as_fast_as_taken_waits_for_a_listener() -> None:
     assert len(sent) == 7
     assert market.next_at is None
     stamps = {msgspec.json.decode(m.payload)["data"].get("E") for _, m in sent} - {None}
-    assert stamps == {NOW // NANOS_PER_MS}
+    assert stamps == {NOW // NANOS_PER_US}
 
 
 def test_raw_frames_are_as_recorded() -> None:

@@ -1,5 +1,6 @@
 """`genesis.venue.sqlite_ledger`: the books, and what they refuse."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
 from genesis.errors import StorageError
+from genesis.units import NANOS_PER_MS
 from genesis.venue.ledger import BalanceRow, HistoryRange, LedgerChanges, OrderKey
 from genesis.venue.orders import (
     ExpiryReason,
@@ -30,8 +32,8 @@ ORDER = VenueOrder(
     quantity=500,
     quote_quantity=0,
     stp_mode=SelfTradePrevention.EXPIRE_MAKER,
-    created_ms=1_000,
-    updated_ms=2_000,
+    created_at=1_000 * NANOS_PER_MS,
+    updated_at=2_000 * NANOS_PER_MS,
     status=OrderStatus.PARTIALLY_FILLED,
     executed_quantity=200,
     executed_quote=12,
@@ -50,9 +52,16 @@ TRADE = VenueTrade(
     commission=1,
     commission_asset="USDT",
     is_maker=True,
-    traded_ms=2_000,
+    traded_at=2_000 * NANOS_PER_MS,
 )
 KEY = OrderKey(account_id=1, symbol="BTCUSDT", client_order_id="mine")
+HISTORY = HistoryRange(account_id=1, symbol="BTCUSDT", limit=3)
+FIRST_TIMES = (
+    ("orders", "created"),
+    ("orders", "updated"),
+    ("trades", "traded"),
+    ("deposits", "deposited"),
+)
 
 
 @pytest.fixture
@@ -63,8 +72,7 @@ def ledger() -> SqliteLedger:
 
 def ids(ledger: SqliteLedger, **wanted: int) -> list[int]:
     """Return the trade ids of a history."""
-    base = HistoryRange(account_id=1, symbol="BTCUSDT", limit=3)
-    return [trade.trade_id for trade in ledger.trades(msgspec.structs.replace(base, **wanted))]
+    return [trade.trade_id for trade in ledger.trades(msgspec.structs.replace(HISTORY, **wanted))]
 
 
 def test_rows_come_back_as_they_went_in(ledger: SqliteLedger) -> None:
@@ -110,16 +118,16 @@ def test_the_newest_order_of_a_client_id_is_found(ledger: SqliteLedger) -> None:
 def test_histories_are_newest_without_a_start_and_oldest_from_one(ledger: SqliteLedger) -> None:
     """Oldest first in either case, no more rows than wanted."""
     trades = [
-        msgspec.structs.replace(TRADE, trade_id=number, traded_ms=number * 10, order_id=number % 2)
+        msgspec.structs.replace(TRADE, trade_id=number, traded_at=number * 10, order_id=number % 2)
         for number in range(1, 8)
     ]
     ledger.commit(LedgerChanges([], trades, []))
 
     assert ids(ledger) == [5, 6, 7]
     assert ids(ledger, from_id=2) == [2, 3, 4]
-    assert ids(ledger, start_ms=30) == [3, 4, 5]
-    assert ids(ledger, end_ms=30) == [1, 2, 3]
-    assert ids(ledger, start_ms=20, end_ms=30) == [2, 3]
+    assert ids(ledger, start_at=30) == [3, 4, 5]
+    assert ids(ledger, end_at=30) == [1, 2, 3]
+    assert ids(ledger, start_at=20, end_at=30) == [2, 3]
     assert ids(ledger, order_id=0) == [2, 4, 6]
 
 
@@ -128,7 +136,7 @@ def test_a_deposit_is_recorded_with_the_balance_it_leads_to(ledger: SqliteLedger
     ledger.deposit(BalanceRow(1, "USDT", 100, 0), 5)
     ledger.deposit(BalanceRow(1, "USDT", 130, 0), 6)
 
-    rows = ledger._database.execute("SELECT amount, deposited_ms FROM deposits").fetchall()
+    rows = ledger._database.execute("SELECT amount, deposited_at FROM deposits").fetchall()
     assert rows == [(100, 5), (30, 6)]
     assert ledger.balances() == [BalanceRow(1, "USDT", 130, 0)]
 
@@ -160,6 +168,29 @@ def test_numbers_beyond_the_books_are_refused(ledger: SqliteLedger) -> None:
         ledger.deposit(BalanceRow(1, "USDT", 2**63, 0), 0)
     with pytest.raises(StorageError):
         ledger.save_marks([("A", 2**63)])
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its times were in ms; open orders, trades and deposits are found as they were."""
+    path = tmp_path / "venue.db"
+    ledger = SqliteLedger(path)
+    ledger.commit(LedgerChanges([ORDER], [TRADE], []))
+    ledger.deposit(BalanceRow(1, "USDT", 100, 0), 5 * NANOS_PER_MS)
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for table, name in FIRST_TIMES:
+            database.execute(f"UPDATE {table} SET {name}_at = {name}_at / {NANOS_PER_MS}")  # noqa: S608
+            database.execute(f"ALTER TABLE {table} RENAME COLUMN {name}_at TO {name}_ms")
+        database.execute("PRAGMA user_version = 1")
+        database.commit()
+
+    for _ in range(2):
+        reopened = SqliteLedger(path)
+        assert reopened.open_orders() == [ORDER]
+        assert reopened.trades(HISTORY) == [TRADE]
+        rows = reopened._database.execute("SELECT deposited_at FROM deposits").fetchall()
+        assert rows == [(5 * NANOS_PER_MS,)]
+        reopened.close()
 
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from genesis.limits import VENUE_STREAMS_MAX
+from genesis.venue.stream_payloads import stream_form
 from genesis.venue.stream_session import StreamSession, stream_path
+from genesis.venue.time_units import TimeUnit
 
 
 @dataclass
@@ -19,7 +21,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.session = StreamSession(
-            is_combined=self.is_combined,
+            form=stream_form(self.is_combined, TimeUnit.MILLISECOND),
             subscribed=lambda stream: self.changes.append(f"+{stream}"),
             unsubscribed=lambda stream: self.changes.append(f"-{stream}"),
         )
@@ -81,7 +83,7 @@ def test_the_combined_property() -> None:
         "result": None,
         "id": 2,
     }
-    assert connection.session.is_combined
+    assert connection.session.form == (True, TimeUnit.MILLISECOND)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_errors_may_stand_flat() -> None:
     connection = Connection()
     nested = connection.send('{"method":"NOTHING","id":7}')
     connection.session = StreamSession(
-        is_combined=False,
+        form=connection.session.form,
         subscribed=lambda _: None,
         unsubscribed=lambda _: None,
         flat_errors=True,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from genesis.domain.orders import Side
 from genesis.errors import ConfigError
-from genesis.units import NANOS_PER_MS, SCALE
+from genesis.units import NANOS_PER_MS, NANOS_PER_US, SCALE
 from genesis.venue import tape_files
 from genesis.venue.tape import (
     Move,
@@ -84,23 +84,23 @@ def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
 
 
 def test_times_and_ids_are_moved_and_nothing_else() -> None:
-    """E and T by the clock, ids by their shift; digits, spacing and all other bytes stay."""
-    move = Move(lambda at: at + 5 * NANOS_PER_MS, update_ids=10, trade_ids=20)
+    """E and T by the clock, to the microsecond, ids by their shift; all other bytes stay."""
+    move = Move(lambda at: at + 5 * NANOS_PER_MS + NANOS_PER_US, update_ids=10, trade_ids=20)
     trade = read_line(tapes.trade(30, 500, "100.00", "0.40", is_sale=True))
     depth = read_line(tapes.depth(0, (103, 105), '["100.00","0.6"]', ""))
     at_ms = tapes.event_ms(30)
 
     expected = trade.payload.replace(b'"t":500', b'"t":520')
-    expected = expected.replace(b"%d" % at_ms, b"%d" % (at_ms + 5))
-    expected = expected.replace(b"%d" % (at_ms - 1), b"%d" % (at_ms + 4))
+    expected = expected.replace(b"%d" % at_ms, b"%d" % (at_ms * 1000 + 5_001))
+    expected = expected.replace(b"%d" % (at_ms - 1), b"%d" % (at_ms * 1000 + 4_001))
     assert moved_payload(trade, move) == expected
     moved = moved_payload(depth, move)
     assert b'"U":113,"u":115' in moved
     assert moved.endswith(b'"b":[["100.00","0.6"]],"a":[]}}')
 
 
-def test_microseconds_stay_microseconds() -> None:
-    """Sixteen digits are moved as sixteen digits."""
+def test_times_on_the_tape_may_be_in_microseconds() -> None:
+    """They are told by their sixteen digits, and none of those is lost."""
     at_ms = tapes.event_ms(0)
     line = tapes.depth(0, (1, 1), "", "").replace(b"%d" % at_ms, b"%d123" % at_ms)
     frame = read_line(line)

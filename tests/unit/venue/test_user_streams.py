@@ -1,10 +1,12 @@
 """`genesis.venue.user_streams`: who gets an account's events, and when no more."""
 
+import msgspec
 import pytest
 
 from genesis import limits
 from genesis.domain.orders import Side
-from tests.support.venue import each, signed, wish
+from genesis.venue.time_units import TimeUnit
+from tests.support.venue import NOW, at, each, signed, wish
 from tests.support.venue_session import (
     LIMIT_BUY,
     NOW_MS,
@@ -33,6 +35,24 @@ def test_events_follow_the_reply_they_belong_to(client: SessionClient) -> None:
         "outboundAccountPosition",
     ]
     assert client.told[1]["subscriptionId"] == 0
+
+
+@pytest.mark.parametrize("unit", TimeUnit)
+def test_events_tell_times_in_the_unit_of_their_connection(unit: TimeUnit) -> None:
+    """Of one event two connections may get two forms: sub-millisecond digits are real."""
+    client = client_at_a_market(now=NOW + 123_456, time_unit=unit)
+    client.log_on()
+    client.call("userDataStream.subscribe")
+    client.told.clear()
+    client.ask("order.place", **LIMIT_BUY)
+    reply, report, position = client.told
+
+    now = client.now // unit
+    assert {at(reply, "result", key) for key in ("transactTime", "workingTime")} == {now}
+    assert {at(report, "event", key) for key in "ETOW"} == {now}
+    assert {at(position, "event", key) for key in "Eu"} == {now}
+    (ended,) = map(msgspec.json.decode, client.session.terminate_subscriptions(client.now))
+    assert at(ended, "event", "E") == now
 
 
 def test_subscribing_needs_a_logon_or_a_signature(client: SessionClient) -> None:

@@ -71,8 +71,8 @@ def venue_order(
         quantity=LOT,
         quote_quantity=0,
         stp_mode=SelfTradePrevention.NONE,
-        created_ms=0,
-        updated_ms=0,
+        created_at=0,
+        updated_at=0,
         status=status,
         executed_quantity=LOT if status is OrderStatus.FILLED else 0,
     )
@@ -91,7 +91,7 @@ def venue_trade(trade_id: int = 1, order_id: int = 100) -> VenueTrade:
         commission=0,
         commission_asset="USDT",
         is_maker=False,
-        traded_ms=0,
+        traded_at=0,
     )
 
 

@@ -1,10 +1,14 @@
 """The settings of a venue that is not ours: the way to it, the key to it, how trading begins."""
 
 from decimal import Decimal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from genesis.config_fields import AbsolutePath, Money, RestUrl, Section, SocketUrl
+
+TimeUnit: TypeAlias = Literal["millisecond", "microsecond"]
+"""What a venue can count its times in."""
 
 
 class ExchangeSettings(Section):
@@ -23,6 +27,10 @@ class ExchangeSettings(Section):
         None,
         description="PEM file of certificate authorities to believe beside the system's own: a "
         "company's, or a test's.",
+    )
+    time_unit: TimeUnit = Field(
+        "millisecond",
+        description="What the venue is asked to count its times in; either is understood.",
     )
 
 

@@ -28,8 +28,11 @@ NANOS_PER_US: Final = 1_000
 NANOS_PER_MS: Final = 1_000_000
 NANOS_PER_SECOND: Final = 1_000_000_000
 
-MICROSECONDS_FROM: Final = 10**14
-"""A venue's time from here on is in microseconds, below in milliseconds: neither is near it."""
+MICROSECONDS_FROM: Final = 9 * 10**12
+"""A venue's time from here on is in microseconds, below in milliseconds.
+
+As the one that is a day in 1970, as the other in 2255; in nanoseconds both fit 63 bits.
+"""
 
 _NUMBER: Final = re.compile(r"(-?)([0-9]{1,20})(?:\.([0-9]{1,20}))?")
 _SCALE_DECIMAL: Final = Decimal(SCALE)
@@ -82,6 +85,11 @@ def decimal_from_fixed(value: int) -> Decimal:
 def nanos_from_stamp(stamp: int) -> Nanos:
     """Convert a venue's time, in milliseconds or microseconds: it tells which by its size."""
     return stamp * (NANOS_PER_MS if stamp < MICROSECONDS_FROM else NANOS_PER_US)
+
+
+def first_ms_from_stamp(stamp: int) -> int:
+    """Convert a venue's time to the first whole millisecond that is not before it."""
+    return -(-nanos_from_stamp(stamp) // NANOS_PER_MS)
 
 
 def notional(price: Price, quantity: Quantity) -> Amount:

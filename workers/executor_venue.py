@@ -114,4 +114,5 @@ class VenueWays:
             log=context.log,
             recv_window_ms=orders.recv_window_ms,
             reply_timeout_ms=orders.reply_timeout_ms,
+            time_unit=endpoints.time_unit,
         )

@@ -73,6 +73,7 @@ class VenueQuestions:
             clock=clock,
             log=log,
             venue_ms=lambda: venue_clock.timestamp_ms(clock.now()),
+            time_unit=endpoints.time_unit,
         )
         self._counters = SessionCounters()
         self._request_ids = itertools.count(1)
@@ -205,7 +206,7 @@ class VenueQuestions:
         self._feed.receive_venue_time(self.venue_clock.offset)
 
 
-async def _ask_time(ask: Callable[[str, Params], Awaitable[Fate]]) -> int | NoAnswer:
+async def _ask_time(ask: Callable[[str, Params], Awaitable[Fate]]) -> Nanos | NoAnswer:
     return read_time(await ask("time", {}))
 
 

@@ -19,7 +19,7 @@ from genesis.domain.instruments import Instrument
 from genesis.domain.market import Depth, DepthLevel, MarketGap
 from genesis.domain.order_book import OrderBook
 from genesis.limits import DEPTH_LEVELS
-from genesis.units import NANOS_PER_MS, Nanos
+from genesis.units import Nanos, nanos_from_stamp
 
 
 class DepthStream:
@@ -88,7 +88,7 @@ class DepthStream:
         depth = decode_depth(payload, self._spare_digits)
         if depth.first_id > depth.last_id:
             return DropReason.MALFORMED
-        event_at = depth.event_ms * NANOS_PER_MS
+        event_at = nanos_from_stamp(depth.event_stamp)
         untimely = self._age.judge(event_at, received_at)
         if untimely is not None:
             return untimely

@@ -14,15 +14,16 @@ import msgspec
 
 from genesis.domain.instruments import Instrument
 from genesis.limits import FIXED_MAX
-from genesis.units import NANOS_PER_MS, Price, Quantity, fixed_from_text
+from genesis.units import NANOS_PER_US, Price, Quantity, fixed_from_text
 
 _TEXT_SHOWN_MAX: Final = 40
 
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=FIXED_MAX)]
 """A number that the venue counts by; it fits a record."""
 
-Milliseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=FIXED_MAX // NANOS_PER_MS)]
-"""A point in time of the venue's, since 1970; in nanoseconds it fits a record."""
+Stamp: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=FIXED_MAX // NANOS_PER_US)]
+"""A point in time of the venue's, in ms or us (see `nanos_from_stamp`); as nanoseconds it fits a
+record."""
 
 # The decoder works with doubles. Below this, a double holds every whole number exactly and shows a
 # ninth decimal as a fraction; wider numbers are read from their text.
@@ -57,7 +58,7 @@ class BookTickerPayload(msgspec.Struct, gc=False):
 class TradePayload(msgspec.Struct, gc=False):
     """`<symbol>@trade`."""
 
-    event_ms: Milliseconds = msgspec.field(name="E")
+    event_stamp: Stamp = msgspec.field(name="E")
     trade_id: Sequence = msgspec.field(name="t")
     price: str = msgspec.field(name="p")
     quantity: str = msgspec.field(name="q")
@@ -70,7 +71,7 @@ class DepthPayload(msgspec.Struct, gc=False):
     Levels are scaled integers already; see `decode_depth`.
     """
 
-    event_ms: Milliseconds = msgspec.field(name="E")
+    event_stamp: Stamp = msgspec.field(name="E")
     first_id: Sequence = msgspec.field(name="U")
     last_id: Sequence = msgspec.field(name="u")
     bids: list[tuple[_ExactPrice, _ExactQuantity]] = msgspec.field(name="b")
@@ -80,7 +81,7 @@ class DepthPayload(msgspec.Struct, gc=False):
 class DepthTextPayload(msgspec.Struct, gc=False):
     """The same, as the venue writes it."""
 
-    event_ms: Milliseconds = msgspec.field(name="E")
+    event_stamp: Stamp = msgspec.field(name="E")
     first_id: Sequence = msgspec.field(name="U")
     last_id: Sequence = msgspec.field(name="u")
     bids: list[tuple[str, str]] = msgspec.field(name="b")
@@ -90,7 +91,7 @@ class DepthTextPayload(msgspec.Struct, gc=False):
 class KlinePayload(msgspec.Struct, gc=False):
     """The `k` of `<symbol>@kline_<interval>`."""
 
-    open_ms: Milliseconds = msgspec.field(name="t")
+    open_stamp: Stamp = msgspec.field(name="t")
     open_price: str = msgspec.field(name="o")
     high_price: str = msgspec.field(name="h")
     low_price: str = msgspec.field(name="l")
@@ -103,7 +104,7 @@ class KlinePayload(msgspec.Struct, gc=False):
 class KlineEventPayload(msgspec.Struct, gc=False):
     """`<symbol>@kline_<interval>`."""
 
-    event_ms: Milliseconds = msgspec.field(name="E")
+    event_stamp: Stamp = msgspec.field(name="E")
     kline: KlinePayload = msgspec.field(name="k")
 
 
@@ -258,7 +259,7 @@ def decode_depth(raw: msgspec.Raw, spare: bytes) -> DepthPayload:
                 return depth
     text = _decode_depth_text(payload)
     bids, asks = levels_from_text(text.bids), levels_from_text(text.asks)
-    return DepthPayload(text.event_ms, text.first_id, text.last_id, bids, asks)
+    return DepthPayload(text.event_stamp, text.first_id, text.last_id, bids, asks)
 
 
 def is_control(frame: bytes) -> bool:

@@ -15,7 +15,14 @@ from genesis.data.frames import (
 from genesis.data.validation import EventAge, PriceBand, SequenceDoubt
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Bar, MarketGap, Quote, TradeTick
-from genesis.units import NANOS_PER_MS, Nanos, Price
+from genesis.units import (
+    MICROSECONDS_FROM,
+    NANOS_PER_MS,
+    NANOS_PER_US,
+    Nanos,
+    Price,
+    nanos_from_stamp,
+)
 
 
 class QuoteStream:
@@ -161,7 +168,9 @@ class TradeStream:
         quantity = fixed_from_frame(payload.quantity)
         if not (price and quantity):
             return DropReason.NEGATIVE
-        event_at = payload.event_ms * NANOS_PER_MS
+        # `nanos_from_stamp` without its call, for what comes in floods.
+        stamp = payload.event_stamp
+        event_at = stamp * (NANOS_PER_MS if stamp < MICROSECONDS_FROM else NANOS_PER_US)
         untimely = self._age.judge(event_at, received_at)
         if untimely is not None:
             return untimely
@@ -220,8 +229,8 @@ class BarStream:
         "_age",
         "_counts",
         "_instrument_id",
-        "_interval_ms",
-        "_last_open_ms",
+        "_interval",
+        "_last_open_at",
         "_overlap_until",
         "name",
         "received_at",
@@ -237,10 +246,10 @@ class BarStream:
         self.name = stream_name(instrument.symbol, kind)
         self.received_at: Nanos = 0
         self._instrument_id = instrument.instrument_id
-        self._interval_ms = BAR_INTERVAL_MS[kind]
+        self._interval: Nanos = BAR_INTERVAL_MS[kind] * NANOS_PER_MS
         self._age = age
         self._counts = counts
-        self._last_open_ms: int | None = None
+        self._last_open_at: Nanos | None = None
         self._overlap_until: Nanos = 0
 
     def receive(
@@ -248,29 +257,30 @@ class BarStream:
     ) -> DropReason | None:
         """Judge one payload; see `MarketStream`. Missing bars before it become a MarketGap."""
         kline = payload.kline
-        event_at = payload.event_ms * NANOS_PER_MS
+        event_at = nanos_from_stamp(payload.event_stamp)
         untimely = self._age.judge(event_at, received_at)
         if untimely is not None:
             return untimely
         if not kline.is_closed:
             self.received_at = received_at
             return None
-        bar = self._bar(kline, event_at, received_at)
+        open_at = nanos_from_stamp(kline.open_stamp)
+        bar = self._bar(kline, open_at, event_at, received_at)
         if not (bar.low_price and bar.high_price):
             return DropReason.NEGATIVE
-        is_whole = kline.open_ms % self._interval_ms == 0
+        is_whole = open_at % self._interval == 0
         if not is_whole or not _is_coherent(bar):
             return DropReason.MALFORMED
-        last_open_ms = self._last_open_ms
-        if last_open_ms is None:
-            last_open_ms = kline.open_ms - self._interval_ms
-        if kline.open_ms <= last_open_ms:
-            return self._judge_repeated(kline.open_ms, received_at)
-        missed = (kline.open_ms - last_open_ms) // self._interval_ms - 1
+        last_open_at = self._last_open_at
+        if last_open_at is None:
+            last_open_at = open_at - self._interval
+        if open_at <= last_open_at:
+            return self._judge_repeated(open_at, received_at)
+        missed = (open_at - last_open_at) // self._interval - 1
         if missed:
             self._counts.bars_missed += missed
             events.append(MarketGap(self._instrument_id, missed, event_at, received_at))
-        self._last_open_ms = kline.open_ms
+        self._last_open_at = open_at
         self.received_at = received_at
         events.append(bar)
         return None
@@ -282,23 +292,23 @@ class BarStream:
         """Take what comes again up to `until` for an overlap."""
         self._overlap_until = until
 
-    def _judge_repeated(self, open_ms: int, received_at: Nanos) -> DropReason:
+    def _judge_repeated(self, open_at: Nanos, received_at: Nanos) -> DropReason:
         if received_at <= self._overlap_until:
             return DropReason.OVERLAPPED
-        is_last = open_ms == self._last_open_ms
+        is_last = open_at == self._last_open_at
         return DropReason.DUPLICATE if is_last else DropReason.OUT_OF_ORDER
 
-    def _bar(self, kline: KlinePayload, event_at: Nanos, received_at: Nanos) -> Bar:
+    def _bar(self, kline: KlinePayload, open_at: Nanos, event_at: Nanos, received_at: Nanos) -> Bar:
         return Bar(
             instrument_id=self._instrument_id,
-            interval_ms=self._interval_ms,
+            interval_ms=self._interval // NANOS_PER_MS,
             open_price=fixed_from_frame(kline.open_price),
             high_price=fixed_from_frame(kline.high_price),
             low_price=fixed_from_frame(kline.low_price),
             close_price=fixed_from_frame(kline.close_price),
             volume=fixed_from_frame(kline.volume),
             trade_count=kline.trade_count,
-            open_at=kline.open_ms * NANOS_PER_MS,
+            open_at=open_at,
             event_at=event_at,
             received_at=received_at,
         )

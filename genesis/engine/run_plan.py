@@ -70,12 +70,13 @@ class RunPlan:
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         ca_file = self.settings.exchange.ca_file
         secure = "" if self.settings.venue.tls_certificate is None else "s"
-        self._endpoints = Endpoints(
+        endpoints = Endpoints(
             streams_url=f"ws{secure}://{authority}/stream",
             ws_api_url=f"ws{secure}://{authority}/ws-api/v3",
             rest_url=f"http{secure}://{authority}/api/v3",
             ca_file="" if ca_file is None else str(ca_file),
         )
+        self._endpoints = endpoints.asking_for(self.settings.exchange.time_unit)
         venue = self.settings.venue.model_copy(update={"port": port})
         self._venue_settings = self.settings.model_copy(update={"venue": venue})
 

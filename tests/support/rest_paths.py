@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from genesis.config_exchange import TimeUnit
 from genesis.exchange.binance.rest_path import RestPath
 from genesis.exchange.binance.signing import Signer, make_signer
 from genesis.exchange.rate_limits import RateLimits
@@ -19,6 +20,7 @@ async def path_to(
     limits: RateLimits | None = None,
     ca_file: str = "",
     reply_timeout_ms: int = DEADLINE_S * 1000,
+    time_unit: TimeUnit = "millisecond",
 ) -> AsyncIterator[RestPath]:
     """Yield a path to a base URL that believes an authority; it is closed at the end."""
     kit = GateKit(limits)
@@ -31,6 +33,7 @@ async def path_to(
         log=quiet_log(),
         recv_window_ms=2000,
         reply_timeout_ms=reply_timeout_ms,
+        time_unit=time_unit,
     )
     try:
         yield path

@@ -16,6 +16,7 @@ from genesis.domain.orders import OrderType, Side, TimeInForce
 from genesis.exchange.endpoints import Endpoints
 from genesis.units import NANOS_PER_MS, Nanos, Price, fixed_from_text
 from genesis.venue.config import SIM_ACCOUNT_ID, ModelOptions, VenueConfig
+from genesis.venue.connection import Clock
 from genesis.venue.depth_feed import DepthSnapshot
 from genesis.venue.exchange import Exchange, ExchangeRules
 from genesis.venue.klines import KlineDesk
@@ -233,9 +234,11 @@ def model_config(**changes: object) -> VenueConfig:
 
 
 @contextlib.asynccontextmanager
-async def open_venue(config: VenueConfig) -> AsyncIterator[tuple[VenueServer, str]]:
+async def open_venue(
+    config: VenueConfig, clock: Clock = time.time_ns
+) -> AsyncIterator[tuple[VenueServer, str]]:
     """Open a venue on a free port; yield it and its address."""
-    server = VenueServer(config, time.time_ns)
+    server = VenueServer(config, clock)
     port = await server.start("127.0.0.1", 0)
     try:
         yield server, f"{'ws' if config.tls is None else 'wss'}://127.0.0.1:{port}"

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.units import (
+    MICROSECONDS_FROM,
     SCALE,
     decimal_from_fixed,
+    first_ms_from_stamp,
     fixed_from_decimal,
     fixed_from_text,
+    nanos_from_stamp,
     notional,
     text_from_fixed,
 )
@@ -82,3 +85,30 @@ def test_notional_is_cut_off_never_rounded_up(price: int, quantity: int) -> None
     exact = decimal_from_fixed(price) * decimal_from_fixed(quantity)
 
     assert 0 <= exact - decimal_from_fixed(notional(price, quantity)) < Decimal(1) / SCALE
+
+
+@pytest.mark.parametrize(
+    ("stamp", "at"),
+    [
+        (0, 0),
+        (1_780_000_000_123, 1_780_000_000_123_000_000),
+        (1_780_000_000_123_456, 1_780_000_000_123_456_000),
+    ],
+)
+def test_a_venues_time_tells_its_unit_by_its_size(stamp: int, at: int) -> None:
+    """Thirteen digits are milliseconds, sixteen microseconds."""
+    assert nanos_from_stamp(stamp) == at
+
+
+def test_no_time_in_milliseconds_is_too_wide_for_a_record() -> None:
+    """Where the sizes part, the larger unit still fits 63 bits."""
+    assert nanos_from_stamp(MICROSECONDS_FROM - 1) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("stamp", "ms"),
+    [(0, 0), (1_780_000_000_123, 1_780_000_000_123), (1_780_000_000_123_001, 1_780_000_000_124)],
+)
+def test_a_whole_millisecond_is_never_before_the_time(stamp: int, ms: int) -> None:
+    """What the venue allows from a moment on is not tried before it."""
+    assert first_ms_from_stamp(stamp) == ms

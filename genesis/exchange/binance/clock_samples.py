@@ -9,17 +9,17 @@ from genesis.units import Nanos
 
 
 async def sample_clock(
-    ask_time: Callable[[], Awaitable[int | NoAnswer]], now: Callable[[], Nanos]
+    ask_time: Callable[[], Awaitable[Nanos | NoAnswer]], now: Callable[[], Nanos]
 ) -> list[TimeSample] | NoAnswer:
     """Make some round trips, up to the first that is not answered; NoAnswer if that is the first.
 
-    `ask_time` returns the venue's time in ms.
+    `ask_time` returns the venue's time.
     """
     samples: list[TimeSample] = []
     for _ in range(CLOCK_SAMPLES):
         sent_at = now()
-        venue_time_ms = await ask_time()
-        if isinstance(venue_time_ms, NoAnswer):
-            return samples or venue_time_ms
-        samples.append(TimeSample(sent_at=sent_at, received_at=now(), venue_time_ms=venue_time_ms))
+        venue_time = await ask_time()
+        if isinstance(venue_time, NoAnswer):
+            return samples or venue_time
+        samples.append(TimeSample(sent_at=sent_at, received_at=now(), venue_time=venue_time))
     return samples

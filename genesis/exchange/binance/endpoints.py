@@ -29,9 +29,10 @@ def endpoints_of(settings: Settings) -> Endpoints:
     """Return the addresses of the settings' mode, with those that the settings replace."""
     assert not settings.is_simulated, "the simulated venue says itself where it listens"
     known, exchange = _ENDPOINTS[settings.mode], settings.exchange
-    return Endpoints(
+    endpoints = Endpoints(
         rest_url=exchange.rest_url or known.rest_url,
         ws_api_url=exchange.ws_api_url or known.ws_api_url,
         streams_url=exchange.streams_url or known.streams_url,
         ca_file="" if exchange.ca_file is None else str(exchange.ca_file),
     )
+    return endpoints.asking_for(exchange.time_unit)

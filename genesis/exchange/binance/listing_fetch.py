@@ -102,6 +102,7 @@ async def _ask_over_rest(
         clock=clock,
         log=log,
         venue_ms=venue_ms,
+        time_unit=endpoints.time_unit,
         body_bytes_max=CATALOGUE_BYTES_MAX,
     )
     async with client:

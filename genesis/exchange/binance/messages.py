@@ -1,7 +1,8 @@
 """What the venue sends, from bytes to the domain's own types (`binance-spot.md` 6 to 10).
 
-Numbers come as text and become scaled integers here; times become nanoseconds. Keys that are not
-named here are skipped unread, values that the protocol does not allow raise MalformedMessage.
+Numbers come as text and become scaled integers here; times come in ms or us and become nanoseconds.
+Keys that are not named here are skipped unread, values that the protocol does not allow raise
+MalformedMessage.
 """
 
 import enum
@@ -20,7 +21,7 @@ from genesis.exchange.gateway import (
     BalanceUpdate,
     TransferReported,
 )
-from genesis.units import NANOS_PER_MS, Nanos, fixed_from_text, notional
+from genesis.units import Nanos, first_ms_from_stamp, fixed_from_text, nanos_from_stamp, notional
 
 _T = TypeVar("_T")
 
@@ -29,7 +30,7 @@ _NO_REASON: Final = "NONE"
 
 
 class ErrorData(msgspec.Struct):
-    """What an error says beside its words; `retryAfter` is venue time in ms, 0 for none."""
+    """What an error says beside its words; `retryAfter` is venue time, 0 for none."""
 
     retryAfter: int = 0  # noqa: N815, the venue's key
 
@@ -63,12 +64,12 @@ class Envelope(msgspec.Struct):
         """Return the error that the frame reports, or None for a success."""
         if self.error is None:
             return None
-        retry_at_ms = self.error.data.retryAfter if self.error.data is not None else 0
+        stamp = self.error.data.retryAfter if self.error.data is not None else 0
         return VenueFault(
             status=self.status,
             code=self.error.code,
             reason=self.error.msg,
-            retry_at_ms=retry_at_ms,
+            retry_at_ms=first_ms_from_stamp(stamp),
         )
 
 
@@ -147,7 +148,7 @@ class _EventHead(msgspec.Struct):
 class _ReportEvent(msgspec.Struct):
     """`executionReport` (section 10.1). The case of a key matters: `c` is not `C`."""
 
-    event_ms: int = msgspec.field(name="E")
+    event_stamp: int = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
     request_id: str = msgspec.field(name="c")
     original_id: str = msgspec.field(name="C")
@@ -163,7 +164,7 @@ class _ReportEvent(msgspec.Struct):
     last_price: str = msgspec.field(name="L")
     fee: str | None = msgspec.field(name="n")
     fee_asset: str | None = msgspec.field(name="N")
-    transacted_ms: int = msgspec.field(name="T")
+    transacted_stamp: int = msgspec.field(name="T")
     trade_id: int = msgspec.field(name="t")
     execution_id: int = msgspec.field(name="I")
     is_maker: bool = msgspec.field(name="m")
@@ -179,15 +180,15 @@ class _EventBalance(msgspec.Struct):
 
 
 class _PositionEvent(msgspec.Struct):
-    event_ms: int = msgspec.field(name="E")
-    updated_ms: int = msgspec.field(name="u")
+    event_stamp: int = msgspec.field(name="E")
+    updated_stamp: int = msgspec.field(name="u")
     balances: list[_EventBalance] = msgspec.field(name="B")
 
 
 class _TransferEvent(msgspec.Struct):
     asset: str = msgspec.field(name="a")
     delta: str = msgspec.field(name="d")
-    cleared_ms: int = msgspec.field(name="T")
+    cleared_stamp: int = msgspec.field(name="T")
 
 
 def _reader(kind: type[_T]) -> Callable[[bytes | msgspec.Raw], _T]:
@@ -260,7 +261,7 @@ def decode_trades(result: msgspec.Raw) -> tuple[Fill, ...]:
             fee=_unsigned(trade.commission),
             fee_asset=trade.commission_asset,
             is_maker=trade.is_maker,
-            traded_at=trade.time * NANOS_PER_MS,
+            traded_at=nanos_from_stamp(trade.time),
         )
         for trade in _read_trades(result)
     )
@@ -276,14 +277,14 @@ def decode_account(result: msgspec.Raw, received_at: Nanos) -> Account:
         ),
         can_trade=reply.can_trade,
         account_id=reply.uid,
-        updated_at=reply.update_time * NANOS_PER_MS,
+        updated_at=nanos_from_stamp(reply.update_time),
         received_at=received_at,
     )
 
 
-def decode_time(result: msgspec.Raw) -> int:
-    """Read the reply to `time`, in milliseconds."""
-    return _read_time(result).server_time
+def decode_time(result: msgspec.Raw) -> Nanos:
+    """Read the reply to `time`."""
+    return nanos_from_stamp(_read_time(result).server_time)
 
 
 def decode_event(event: msgspec.Raw, received_at: Nanos) -> EventContent | None:
@@ -324,7 +325,7 @@ def _report_of_event(event: _ReportEvent, received_at: Nanos) -> ExecutionReport
             fee=_unsigned(event.fee or "0"),
             fee_asset=event.fee_asset or "",
             is_maker=event.is_maker,
-            traded_at=event.transacted_ms * NANOS_PER_MS,
+            traded_at=nanos_from_stamp(event.transacted_stamp),
         )
     return ExecutionReport(
         client_order_id=client_order_id,
@@ -337,7 +338,7 @@ def _report_of_event(event: _ReportEvent, received_at: Nanos) -> ExecutionReport
         filled_amount=_unsigned(event.filled_amount),
         limit_price=_unsigned(event.price),
         reason=_reason(event.status, event.reject_reason, event.expiry_reason),
-        event_at=event.event_ms * NANOS_PER_MS,
+        event_at=nanos_from_stamp(event.event_stamp),
         received_at=received_at,
         execution_id=event.execution_id,
         fill=fill,
@@ -358,7 +359,7 @@ def _report_of(reply: _OrderReply, client_order_id: str, received_at: Nanos) -> 
         filled_amount=max(0, amount),  # negative: the venue no longer knows (section 7.4)
         limit_price=_unsigned(reply.price),
         reason=_reason(reply.status, _NO_REASON, reply.expiry_reason),
-        event_at=(reply.transact_time or reply.update_time) * NANOS_PER_MS,
+        event_at=nanos_from_stamp(reply.transact_time or reply.update_time),
         received_at=received_at,
     )
 
@@ -388,8 +389,8 @@ def _balance_update_of(event: _PositionEvent, received_at: Nanos) -> BalanceUpda
             Balance(entry.asset, _unsigned(entry.free), _unsigned(entry.locked))
             for entry in event.balances
         ),
-        updated_at=event.updated_ms * NANOS_PER_MS,
-        event_at=event.event_ms * NANOS_PER_MS,
+        updated_at=nanos_from_stamp(event.updated_stamp),
+        event_at=nanos_from_stamp(event.event_stamp),
         received_at=received_at,
     )
 
@@ -398,7 +399,7 @@ def _transfer_of(event: _TransferEvent, received_at: Nanos) -> TransferReported:
     return TransferReported(
         asset=event.asset,
         amount=_fixed(event.delta),
-        cleared_at=event.cleared_ms * NANOS_PER_MS,
+        cleared_at=nanos_from_stamp(event.cleared_stamp),
         received_at=received_at,
     )
 

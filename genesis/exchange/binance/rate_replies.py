@@ -21,6 +21,7 @@ from genesis.exchange.rate_limits import DAY_MS, MINUTE_MS, SECOND_MS
 from genesis.exchange.rate_window import RateCount, RateLimit
 from genesis.exchange.reply_facts import ReplyFacts, ReplyVerdict
 from genesis.exchange.request_cost import LimitKind
+from genesis.units import first_ms_from_stamp
 
 BANNED_STATUS: Final = 418
 THROTTLED_STATUS: Final = 429
@@ -43,7 +44,7 @@ _HEADER_KINDS: Final = {
 }
 _RETRY_AFTER: Final = "retry-after"
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
-_BANNED_UNTIL: Final = re.compile(r"banned until ([0-9]{13})\b")
+_BANNED_UNTIL: Final = re.compile(r"banned until ([0-9]{13}|[0-9]{16})\b")
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -147,7 +148,7 @@ def _verdict_of(status: int, fault: VenueFault | None) -> ReplyVerdict:
 
 def _ban_in_words(reason: str) -> int:
     match = _BANNED_UNTIL.search(reason)
-    return 0 if match is None else int(match[1])
+    return 0 if match is None else first_ms_from_stamp(int(match[1]))
 
 
 def _known(entries: msgspec.Raw) -> list[tuple[LimitKind, int, _Entry]]:

@@ -14,6 +14,7 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
+from genesis.config_exchange import TimeUnit
 from genesis.domain.orders import Hold
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.rate_replies import counts_from_headers, reply_facts
@@ -32,6 +33,7 @@ from genesis.limits import (
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 _KEY_HEADER: Final = "X-MBX-APIKEY"
+_TIME_UNIT_HEADER: Final = "X-MBX-TIME-UNIT"
 _HEADERS: Final = {
     "Accept": "application/json",
     # Only what is not inflated is as long as it was when it was counted.
@@ -100,7 +102,7 @@ class RestClient:
     """Sends requests to one base URL, such as `https://venue/api/v3`; close it at the end.
 
     `tls` is what `tls_for` makes of that URL; every request passes `gate`. `venue_ms` returns the
-    venue's time as estimated now.
+    venue's time as estimated now; `time_unit` is what its times are asked for in.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class RestClient:
         clock: EngineClock,
         log: FilteringBoundLogger,
         venue_ms: Callable[[], int],
+        time_unit: TimeUnit = "millisecond",
         body_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
         self._url = url.rstrip("/")
@@ -122,7 +125,7 @@ class RestClient:
         self._body_bytes_max = body_bytes_max
         self._retreat = ConnectionRetreat()
         self._client = httpx.AsyncClient(
-            headers=_HEADERS,
+            headers={**_HEADERS, _TIME_UNIT_HEADER: time_unit.upper()},
             follow_redirects=False,
             trust_env=False,
             # A plain URL needs no trust, so it gets a context that trusts nobody.

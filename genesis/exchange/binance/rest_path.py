@@ -8,6 +8,7 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
+from genesis.config_exchange import TimeUnit
 from genesis.exchange.binance.clock_samples import sample_clock
 from genesis.exchange.binance.errors import TIMESTAMP_OUTSIDE_WINDOW
 from genesis.exchange.binance.outcomes import Fate, Reply, Unwritten
@@ -43,6 +44,7 @@ class RestPath(BinancePath):
         log: FilteringBoundLogger,
         recv_window_ms: int,
         reply_timeout_ms: int,
+        time_unit: TimeUnit = "millisecond",
     ) -> None:
         super().__init__(gate, reply_timeout_ms * NANOS_PER_MS)
         self._signer = signer
@@ -52,7 +54,13 @@ class RestPath(BinancePath):
         self._clock_due: Nanos = 0
         self._measuring = asyncio.Lock()
         self._client = RestClient(
-            url, tls=tls, gate=gate, clock=clock, log=log, venue_ms=self._venue_ms
+            url,
+            tls=tls,
+            gate=gate,
+            clock=clock,
+            log=log,
+            venue_ms=self._venue_ms,
+            time_unit=time_unit,
         )
 
     async def close(self) -> None:
@@ -89,7 +97,7 @@ class RestPath(BinancePath):
 
     async def _measure_clock(self) -> NoAnswer | None:
         """Measure the venue's clock by several round trips; return the silence of all, if so."""
-        samples = await sample_clock(self.venue_time_ms, self._clock.now)
+        samples = await sample_clock(self._venue_time, self._clock.now)
         if isinstance(samples, NoAnswer):
             return samples
         self._venue_clock.adjust(samples)

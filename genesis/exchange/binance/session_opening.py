@@ -109,5 +109,5 @@ class SessionOpener:
             raise VenueUnreachable(f"{method}: {reason}")
         raise VenueRejected(answer.code, f"{method}: {reason}")
 
-    def _ask_time(self, session: WsSession) -> "asyncio.Future[int | NoAnswer]":
+    def _ask_time(self, session: WsSession) -> "asyncio.Future[Nanos | NoAnswer]":
         return session.request(self._requests.public("time", {}), read_time, self._reply_timeout)

@@ -17,12 +17,12 @@ class TimeSample(msgspec.Struct, frozen=True, kw_only=True):
 
     sent_at: Nanos
     received_at: Nanos
-    venue_time_ms: int
+    venue_time: Nanos
 
     @property
     def offset(self) -> Nanos:
         """Return the venue's clock less ours."""
-        return self.venue_time_ms * NANOS_PER_MS - (self.sent_at + self.received_at) // 2
+        return self.venue_time - (self.sent_at + self.received_at) // 2
 
 
 class VenueClock:

@@ -45,7 +45,7 @@ from genesis.limits import (
     TRADE_PAGES_MAX,
     TRADES_PER_PAGE_MAX,
 )
-from genesis.units import Nanos
+from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
 
@@ -165,6 +165,10 @@ class BinancePath(abc.ABC):
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Ask the venue for its clock. See the port."""
+        venue_time = await self._venue_time()
+        return venue_time if isinstance(venue_time, NoAnswer) else venue_time // NANOS_PER_MS
+
+    async def _venue_time(self) -> Nanos | NoAnswer:
         return await self._ask("time", {}, read_time, self._reply_timeout)
 
     async def _list(
@@ -191,8 +195,8 @@ class BinancePath(abc.ABC):
         return NoAnswer(f"more than {TRADE_PAGES_MAX} pages of trades", retryable=False)
 
 
-def read_time(fate: Fate) -> int | NoAnswer:
-    """Read the fate of a request for the venue's time, in milliseconds."""
+def read_time(fate: Fate) -> Nanos | NoAnswer:
+    """Read the fate of a request for the venue's time."""
     return read_outcome(fate, lambda reply: decode_time(reply.envelope.result))
 
 

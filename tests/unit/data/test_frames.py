@@ -94,7 +94,7 @@ def test_depth_levels_are_exact(
     depth = decoded(depth_text(bids, asks, mark), spare)
 
     assert (depth.bids, depth.asks) == (bids, asks)
-    assert (depth.event_ms, depth.first_id, depth.last_id) == (5, 7, 9)
+    assert (depth.event_stamp, depth.first_id, depth.last_id) == (5, 7, 9)
 
 
 @pytest.mark.parametrize("spare", [b"", b"00"])

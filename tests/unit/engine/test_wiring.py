@@ -108,6 +108,17 @@ def test_a_restarted_venue_comes_back_to_its_port(plan: RunPlan) -> None:
     )
 
 
+def test_a_simulated_venue_is_asked_for_the_unit_of_time_too(plan: RunPlan, tmp_path: Path) -> None:
+    """As one that is not ours."""
+    settings = stand_in_settings(tmp_path)
+    exchange = settings.exchange.model_copy(update={"time_unit": "microsecond"})
+    settings = settings.model_copy(update={"exchange": exchange})
+    other = RunPlan(settings, plan.state, plan.wiring, plan.clock, log_fd=2)
+    other.learn_venue({"port": 1})
+    assert other.endpoints.ws_api_url.endswith("/ws-api/v3?timeUnit=MICROSECOND")
+    assert other.endpoints.time_unit == "microsecond"
+
+
 def test_a_real_venue_has_no_seat(tmp_path: Path) -> None:
     """Nobody starts it, and nobody of ours plays it; pages are dealt as if it never was."""
     settings = stand_in_settings(tmp_path).model_copy(update={"mode": "demo"})

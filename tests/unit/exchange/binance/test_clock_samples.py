@@ -22,7 +22,7 @@ async def test_each_round_trip_is_a_sample() -> None:
 
     samples = await sample_clock(ask, lambda: next(clock))
     assert samples == [
-        TimeSample(sent_at=sent_at, received_at=sent_at + 1, venue_time_ms=7)
+        TimeSample(sent_at=sent_at, received_at=sent_at + 1, venue_time=7)
         for sent_at in range(1, 2 * CLOCK_SAMPLES, 2)
     ]
 
@@ -36,5 +36,5 @@ async def test_silence_ends_the_asking() -> None:
 
     samples = await sample_clock(ask, lambda: 0)
     assert isinstance(samples, list)
-    assert [sample.venue_time_ms for sample in samples] == [4, 5]
+    assert [sample.venue_time for sample in samples] == [4, 5]
     assert await sample_clock(ask, lambda: 0) == NoAnswer("mute")

@@ -46,3 +46,20 @@ def test_one_address_may_be_replaced(tmp_path: Path) -> None:
     assert endpoints.rest_url == "https://api1.binance.com/api/v3"
     assert endpoints.streams_url == "wss://stream.binance.com:9443/stream"
     assert endpoints.ca_file == str(tmp_path / "ca.pem")
+
+
+def test_a_unit_of_time_is_asked_for_on_every_way() -> None:
+    """By the URLs of the sockets and by a header over REST; the venue's own unit by nothing."""
+    settings = Settings.model_validate(
+        {"mode": "demo", "exchange": {"time_unit": "microsecond", "ca_file": "/ca.pem"}}
+    )
+    endpoints = endpoints_of(settings)
+    assert endpoints.streams_url == "wss://demo-stream.binance.com/stream?timeUnit=MICROSECOND"
+    assert endpoints.ws_api_url.endswith("/ws-api/v3?timeUnit=MICROSECOND")
+    assert (endpoints.rest_url, endpoints.time_unit) == (
+        "https://demo-api.binance.com/api/v3",
+        "microsecond",
+    )
+    assert endpoints.ca_file == "/ca.pem"
+    plain = endpoints_of(Settings(mode="demo"))
+    assert plain.asking_for("millisecond") == plain

@@ -1,5 +1,8 @@
 """Replies and user events, from the venue's text to the domain's integers."""
 
+import re
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -19,7 +22,7 @@ from genesis.exchange.binance.messages import (
     decode_trades,
 )
 from genesis.exchange.gateway import Balance, BalanceUpdate, TransferReported
-from genesis.units import NANOS_PER_MS, SCALE
+from genesis.units import NANOS_PER_MS, NANOS_PER_US, SCALE
 from tests.support.exchange_builders import (
     FILLED_NOW,
     MAKER_FILL,
@@ -52,7 +55,7 @@ def test_a_success_leaves_its_result_to_who_asked() -> None:
     """The envelope knows the number and the status; the result keeps its bytes."""
     envelope = decode_envelope(success(7, {"serverTime": 5}))
     assert (envelope.id, envelope.status, envelope.fault) == (7, 200, None)
-    assert decode_time(envelope.result) == 5
+    assert decode_time(envelope.result) == 5 * NANOS_PER_MS
 
 
 def test_an_error_says_when_to_come_back() -> None:
@@ -64,6 +67,57 @@ def test_an_error_says_when_to_come_back() -> None:
     plain = decode_envelope(failure(7, -1013, "Filter failure: LOT_SIZE")).fault
     assert plain is not None
     assert plain.retry_at_ms == 0
+
+
+STAMP = re.compile(rb"(?<=:)(17[0-9]{11})(?=[,}])")
+"""A time in milliseconds, as a number in JSON."""
+
+DECODERS: dict[str, tuple[Json, Callable[[msgspec.Raw], object]]] = {
+    "report": (report_event(**MAKER_FILL), lambda raw: decode_event(raw, NOW)),
+    "placement": (order_reply(**FILLED_NOW), lambda raw: decode_placement(raw, ORDER_ID, NOW)),
+    "order": (order_reply(updateTime=1_780_000_000_009), lambda raw: decode_orders(raw, NOW)),
+    "trades": ([trade_row(9001)], decode_trades),
+    "account": (
+        {"balances": [], "canTrade": True, "updateTime": 1_780_000_000_009},
+        lambda raw: decode_account(raw, NOW),
+    ),
+    "position": (
+        {"e": "outboundAccountPosition", "E": 1_780_000_000_006, "u": 1_780_000_000_005, "B": []},
+        lambda raw: decode_event(raw, NOW),
+    ),
+    "transfer": (
+        {"e": "balanceUpdate", "E": 1, "a": "BTC", "d": "1", "T": 1_780_000_000_005},
+        lambda raw: decode_event(raw, NOW),
+    ),
+    "time": ({"serverTime": 1_780_000_000_005}, decode_time),
+}
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_time_may_come_in_microseconds(kind: str) -> None:
+    """Thirteen digits or sixteen name the same moment."""
+    document, decode = DECODERS[kind]
+    in_ms = msgspec.json.encode([document] if kind == "order" else document)
+    in_us, count = STAMP.subn(rb"\g<1>000", in_ms)
+
+    assert count > 0
+    assert decode(msgspec.Raw(in_us)) == decode(msgspec.Raw(in_ms))
+
+
+def test_no_digit_of_a_time_is_lost() -> None:
+    """Of sixteen the last three are told, too."""
+    report = report_of(report_event(**MAKER_FILL, E=1_780_000_000_006_001, T=1_780_000_000_005_002))
+    assert report.event_at == 1_780_000_000_006_001 * NANOS_PER_US
+    assert report.fill is not None
+    assert report.fill.traded_at == 1_780_000_000_005_002 * NANOS_PER_US
+
+
+def test_when_to_come_back_may_be_told_in_microseconds() -> None:
+    """The first millisecond that is not before it: coming too early costs a ban."""
+    frame = failure(7, -1003, "Way too much.", status=418, retry_at_ms=1_780_000_000_000_001)
+    fault = decode_envelope(frame).fault
+    assert fault is not None
+    assert fault.retry_at_ms == 1_780_000_000_001
 
 
 def test_an_error_with_other_data_is_still_an_error() -> None:

@@ -26,6 +26,7 @@ from genesis.exchange.gateway import (
     Unknown,
     Valid,
 )
+from genesis.units import NANOS_PER_MS
 from tests.support.exchange_builders import FILLED_NOW, ORDER_ID, failure, order_reply, success
 
 NOW = 1_780_000_000_000_000_000
@@ -146,7 +147,9 @@ def test_a_read_keeps_the_refusal() -> None:
 def test_a_read_gives_what_was_decoded() -> None:
     """A good answer is the value itself."""
     fate = reply(success(1, {"serverTime": 5}))
-    assert read_outcome(fate, lambda answer: decode_time(answer.envelope.result)) == 5
+    assert (
+        read_outcome(fate, lambda answer: decode_time(answer.envelope.result)) == 5 * NANOS_PER_MS
+    )
 
 
 def test_a_tried_order_is_good_refused_or_not_answered() -> None:

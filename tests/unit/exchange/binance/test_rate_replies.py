@@ -203,4 +203,6 @@ def test_a_ban_may_say_its_end_in_words_alone() -> None:
 
     assert reply_facts(418, fault(-1003, 418, words)).retry_at_ms == 1780000120000
     assert reply_facts(418, fault(-1003, 418, words, 1780000130000)).retry_at_ms == 1780000130000
+    in_us = words.replace("0000.", "0000001.")
+    assert reply_facts(418, fault(-1003, 418, in_us)).retry_at_ms == 1780000120001
     assert reply_facts(418, fault(-1003, 418, "banned until Tuesday")).retry_at_ms == 0

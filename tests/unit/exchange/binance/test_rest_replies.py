@@ -4,6 +4,7 @@ import pytest
 
 from genesis.exchange.binance.messages import decode_time
 from genesis.exchange.binance.rest_replies import envelope_of
+from genesis.units import NANOS_PER_MS
 
 JSON = {"content-type": "application/json;charset=UTF-8"}
 HTML = {"content-type": "text/html"}
@@ -14,7 +15,7 @@ def test_a_success_is_its_body() -> None:
     """It is left unread, for the decoder that knows what was asked."""
     envelope = envelope_of(200, JSON, b'{"serverTime":5}', VENUE_MS)
     assert envelope.fault is None
-    assert decode_time(envelope.result) == 5
+    assert decode_time(envelope.result) == 5 * NANOS_PER_MS
 
 
 def test_an_error_is_code_and_words() -> None:

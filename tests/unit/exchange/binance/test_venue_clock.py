@@ -16,7 +16,7 @@ def sample(offset_ms: int, there_ms: int, back_ms: int) -> TimeSample:
     return TimeSample(
         sent_at=sent_at,
         received_at=arrived_at + back_ms * NANOS_PER_MS,
-        venue_time_ms=arrived_at // NANOS_PER_MS + offset_ms,
+        venue_time=arrived_at + offset_ms * NANOS_PER_MS,
     )
 
 

@@ -163,6 +163,13 @@ class ConnectionSettings(Section):
         description="A connection is replaced, without a hole, at this age or up to a 24th less, "
         "s; the venue ends it at 24 h.",
     )
+    silence_max_s: int = Field(
+        65,
+        ge=1,
+        le=600,
+        description="A connection on which nothing came for so long, not even a ping, is cut off, "
+        "s; the venue pings every 20 s.",
+    )
 
 
 class RequestSettings(Section):

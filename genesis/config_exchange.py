@@ -28,6 +28,13 @@ class ExchangeSettings(Section):
         description="PEM file of certificate authorities to believe beside the system's own: a "
         "company's, or a test's.",
     )
+    listing_refresh_s: int = Field(
+        600,
+        ge=1,
+        le=86_400,
+        description="How often trading rules are read anew, s; ten times as often while a symbol "
+        "is suspended.",
+    )
     time_unit: TimeUnit = Field(
         "millisecond",
         description="What the venue is asked to count its times in; either is understood.",

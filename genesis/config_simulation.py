@@ -142,7 +142,7 @@ class VenueSettings(Section):
         20,
         gt=0,
         le=60,
-        description="Between ping frames, s; a client takes 65 s of silence for dead.",
+        description="Between ping frames, s; keep connections.silence_max_s above three of them.",
     )
     tls_certificate: AbsolutePath | None = Field(
         None, description="PEM certificate for `host`: then it serves wss and https only."

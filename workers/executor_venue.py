@@ -7,7 +7,7 @@ Only the way that orders take has a breaker.
 import asyncio
 from collections.abc import Callable
 
-from genesis.engine.rules import breaker_policy, rate_limits
+from genesis.engine.rules import breaker_policy, connection_policy, rate_limits
 from genesis.exchange.address_ban import AddressBan
 from genesis.exchange.binance.rest_path import RestPath
 from genesis.exchange.binance.signing import Signer
@@ -15,7 +15,6 @@ from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.binance.ws_gateway import WsGateway
 from genesis.exchange.circuit_breaker import CircuitBreaker
 from genesis.exchange.connection_budget import ConnectionBudget
-from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.fallback_gateway import FallbackGateway
 from genesis.exchange.gateway import UserEvent
@@ -23,7 +22,6 @@ from genesis.exchange.rate_limits import EXECUTOR_SHARES
 from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.tls import tls_for
 from genesis.limits import CONNECTIONS_OF_EXECUTOR, READ_PATIENCE
-from genesis.units import NANOS_PER_SECOND
 from workers.process import ChildContext
 
 
@@ -97,9 +95,7 @@ class VenueWays:
             list_timeout=READ_PATIENCE,  # then REST is asked, which may take its time
             tls=tls_for(endpoints.ws_api_url, endpoints.ca_file),
             budget=self._budget,
-            policy=ConnectionPolicy(
-                rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
-            ),
+            policy=connection_policy(context.settings),
         )
 
     def _make_rest(self, endpoints: Endpoints) -> RestPath:

@@ -12,12 +12,11 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.data.counts import DropReason, FeedCounts
 from genesis.data.market_feed import MarketDataFeed
-from genesis.engine.rules import rate_limits
+from genesis.engine.rules import connection_policy, rate_limits
 from genesis.errors import ConfigError
 from genesis.exchange.address_ban import AddressBan
 from genesis.exchange.binance.venue_clock import VenueClock
 from genesis.exchange.connection_budget import ConnectionBudget
-from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.endpoints import Endpoints
 from genesis.exchange.rate_limits import FEED_SHARES
 from genesis.exchange.request_connection import RequestConnection
@@ -164,9 +163,7 @@ class _Feed:
         self._managers: dict[
             str, WebSocketManager[StreamSession] | WebSocketManager[RequestConnection]
         ] = {}
-        self._policy = ConnectionPolicy(
-            rotate_after=context.settings.connections.rotate_after_s * NANOS_PER_SECOND
-        )
+        self._policy = connection_policy(context.settings)
 
     async def run(self) -> None:
         """Work until the parent says stop."""

@@ -101,7 +101,7 @@ class ExecutionCore:
         self._is_synced = order_rules.is_synced
         self._epoch = epoch
         self._timers = Timers()
-        self.listing = ListingWatch(catalogue, self._timers)
+        self.listing = ListingWatch(catalogue, self._timers, order_rules.listing_refresh)
         self._marked_at: Nanos = 0
         self._cursor = TradeCursor(ledger)
         self._teller = Teller(

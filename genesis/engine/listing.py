@@ -23,11 +23,14 @@ from genesis.units import Nanos
 
 
 class ListingWatch:
-    """Keeps a catalogue as the venue lists it."""
+    """Keeps a catalogue as the venue lists it; `refresh` sets the pace of all its questions."""
 
-    def __init__(self, catalogue: InstrumentCatalogue, timers: Timers) -> None:
+    def __init__(
+        self, catalogue: InstrumentCatalogue, timers: Timers, refresh: Nanos = LISTING_REFRESH
+    ) -> None:
         self._catalogue = catalogue
         self._timers = timers
+        self._refresh = refresh
         self._asked_at: Nanos = 0
 
     @property
@@ -51,14 +54,14 @@ class ListingWatch:
         itself.
         """
         self._asked_at = now
-        self._timers.set(now + LISTING_REFRESH, TimerKind.REFRESH_LISTING, "")
+        self._timers.set(now + self._refresh, TimerKind.REFRESH_LISTING, "")
         listed = tuple(each.symbol for each in self._catalogue if each.status != UNLISTED)
         unlisted = [(each.symbol,) for each in self._catalogue if each.status == UNLISTED]
         return [FetchInstruments(symbols) for symbols in (listed, *unlisted) if symbols]
 
     def doubt(self, now: Nanos) -> None:
         """Take the news that the venue refused what our rules allow: ask as soon as may be."""
-        at = max(now, self._asked_at + LISTING_SPACING)
+        at = max(now, self._asked_at + self._paced(LISTING_SPACING))
         self._timers.set(at, TimerKind.REFRESH_LISTING, "")
 
     def on_listing(
@@ -66,7 +69,7 @@ class ListingWatch:
     ) -> list[Effect]:
         """Take the answer to a question of `ask`."""
         if isinstance(answer, NoAnswer):
-            self._timers.set(now + LISTING_REPEAT, TimerKind.REFRESH_LISTING, "")
+            self._timers.set(now + self._paced(LISTING_REPEAT), TimerKind.REFRESH_LISTING, "")
             return [Announce("listing_not_refreshed", {"reason": answer.reason}, "warning")]
         if isinstance(answer, NotListed):
             return self._look_for_unlisted(asked.symbols)
@@ -74,8 +77,13 @@ class ListingWatch:
         for listed in answer:
             effects += self._renew(listed)
         if any(each.status != UNLISTED for each in self.suspended):
-            self._timers.set(now + LISTING_REFRESH_SUSPENDED, TimerKind.REFRESH_LISTING, "")
+            at = now + self._paced(LISTING_REFRESH_SUSPENDED)
+            self._timers.set(at, TimerKind.REFRESH_LISTING, "")
         return effects
+
+    def _paced(self, wait: Nanos) -> Nanos:
+        """Return a wait that is meant for the usual pace, at the pace of this watch."""
+        return wait * self._refresh // LISTING_REFRESH
 
     def _look_for_unlisted(self, symbols: tuple[str, ...]) -> list[Effect]:
         """Halve a question of which one symbol is not listed, until it stands alone."""

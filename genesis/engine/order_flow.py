@@ -51,6 +51,7 @@ from genesis.exchange.gateway import (
     Unknown,
 )
 from genesis.limits import (
+    LISTING_REFRESH,
     ORDER_ATTEMPTS_MAX,
     QUERY_DELAYS,
     RETRY_DELAY,
@@ -70,6 +71,7 @@ class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
     """The protocol's numbers: how long a request is valid, and how long it may still surface.
 
     `is_synced` tells whether a commit is on the disk when it returns (durability `full`).
+    `listing_refresh` is how often the trading rules are asked for.
     """
 
     account_tag: str
@@ -77,6 +79,7 @@ class OrderRules(msgspec.Struct, frozen=True, kw_only=True):
     fence_margin_ms: int
     send_age_max: Nanos
     is_synced: bool = True
+    listing_refresh: Nanos = LISTING_REFRESH
 
 
 Approve = Callable[[OrderIntent, Nanos], ApprovedOrder | Refusal]

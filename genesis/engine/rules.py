@@ -8,6 +8,7 @@ from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_engine import BASIS_POINTS, RiskLimits
 from genesis.engine.signal_pipeline import SizingRules
 from genesis.exchange.circuit_breaker import BreakerPolicy
+from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.rate_limits import RateLimits, RateShares
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
 
@@ -48,6 +49,7 @@ def order_rules(settings: Settings, account_tag: str) -> OrderRules:
         fence_margin_ms=orders.fence_margin_ms,
         send_age_max=orders.send_age_max_ms * NANOS_PER_MS,
         is_synced=orders.durability == "full",
+        listing_refresh=settings.exchange.listing_refresh_s * NANOS_PER_SECOND,
     )
 
 
@@ -66,6 +68,15 @@ def canary_rules(settings: Settings, program: str) -> CanaryRules | None:
 def rate_limits(settings: Settings, shares: RateShares) -> RateLimits:
     """Return the venue's rate limits, for a process with these shares of them."""
     return RateLimits(shares, reserve_bps=_basis_points(settings.requests.reserve))
+
+
+def connection_policy(settings: Settings) -> ConnectionPolicy:
+    """Return when connections to the venue are replaced, and given up."""
+    connections = settings.connections
+    return ConnectionPolicy(
+        rotate_after=connections.rotate_after_s * NANOS_PER_SECOND,
+        silence_max=connections.silence_max_s * NANOS_PER_SECOND,
+    )
 
 
 def breaker_policy(settings: Settings) -> BreakerPolicy:

@@ -1,9 +1,11 @@
 """Rules that change while the engine runs: asked for, compared, put in force, told once."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
-from genesis.domain.instruments import UNLISTED, Instrument
+from genesis.domain.instruments import UNLISTED, Instrument, InstrumentCatalogue
 from genesis.domain.orders import OrderState, OrderType, RefusalRule, ReportKind, Side
 from genesis.engine.effects import (
     Announce,
@@ -14,7 +16,9 @@ from genesis.engine.effects import (
     SubmitOrder,
 )
 from genesis.engine.entries import SignalRefused
+from genesis.engine.listing import ListingWatch
 from genesis.engine.reconciliation import VenueView
+from genesis.engine.timers import Timers
 from genesis.exchange.gateway import Accepted, NoAnswer, NotListed, NotSent, Rejected, Unknown
 from genesis.limits import (
     LISTING_REFRESH,
@@ -22,7 +26,7 @@ from genesis.limits import (
     LISTING_REPEAT,
     LISTING_SPACING,
 )
-from genesis.units import SCALE
+from genesis.units import SCALE, Nanos
 from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, btc, report
 from tests.support.desk import ORDER, Desk, filled
 
@@ -62,6 +66,30 @@ def test_rules_are_asked_for_at_the_start_and_every_ten_minutes(desk: Desk) -> N
     assert questions(desk.tick(NOW + LISTING_REFRESH - 1)) == []
     assert questions(desk.tick(NOW + LISTING_REFRESH)) == [ALL]
     assert questions(desk.tick(NOW + 2 * LISTING_REFRESH)) == [ALL]
+
+
+@pytest.mark.parametrize(
+    ("act", "usual"),
+    [
+        (lambda watch: watch.ask(NOW), LISTING_REFRESH),
+        (lambda watch: watch.doubt(NOW), LISTING_SPACING),
+        (lambda watch: watch.on_listing(ALL, NoAnswer("mute"), NOW), LISTING_REPEAT),
+        (
+            lambda watch: watch.on_listing(ALL, (btc(status="HALT"), ETHER), NOW),
+            LISTING_REFRESH_SUSPENDED,
+        ),
+    ],
+    ids=["asked", "doubted", "not answered", "suspended"],
+)
+def test_one_setting_sets_the_pace_of_every_question(
+    act: Callable[[ListingWatch], object], usual: Nanos
+) -> None:
+    """Read ten times as often, a suspended symbol is looked at ten times as often, too."""
+    timers = Timers()
+    watch = ListingWatch(InstrumentCatalogue([btc(), ETHER]), timers, LISTING_REFRESH // 10)
+    watch.ask(NOW)
+    act(watch)
+    assert timers.next_deadline == NOW + usual // 10
 
 
 def test_rules_that_did_not_change_are_no_news(desk: Desk) -> None:

@@ -4,8 +4,17 @@ from decimal import Decimal
 
 from genesis.config import Settings
 from genesis.engine.canary import CanaryRules
-from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
+from genesis.engine.rules import (
+    canary_rules,
+    connection_policy,
+    order_rules,
+    risk_limits,
+    sizing_rules,
+)
+from genesis.exchange.connection_life import ConnectionPolicy
+from genesis.limits import LISTING_REFRESH
 from genesis.units import SCALE
+from tests.support.builders import SECOND
 
 
 def test_the_default_is_a_strategist() -> None:
@@ -23,6 +32,21 @@ def test_the_default_is_a_strategist() -> None:
         2_000,
         10_000,
     )
+
+
+def test_the_pace_of_connections_and_questions_is_the_settings_own() -> None:
+    """Seconds become nanoseconds; the defaults are the design's."""
+    assert connection_policy(Settings()) == ConnectionPolicy()
+    assert order_rules(Settings(), "ab").listing_refresh == LISTING_REFRESH
+    quick = Settings.model_validate(
+        {
+            "connections": {"rotate_after_s": 23, "silence_max_s": 4},
+            "exchange": {"listing_refresh_s": 12},
+        }
+    )
+    policy = connection_policy(quick)
+    assert (policy.rotate_after, policy.silence_max) == (23 * SECOND, 4 * SECOND)
+    assert order_rules(quick, "ab").listing_refresh == 12 * SECOND
 
 
 def test_a_small_account_has_a_sniper_s_limits() -> None:

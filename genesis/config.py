@@ -163,6 +163,20 @@ class ConnectionSettings(Section):
         description="A connection is replaced, without a hole, at this age or up to a 24th less, "
         "s; the venue ends it at 24 h.",
     )
+    stable_after_s: int = Field(
+        10,
+        ge=1,
+        le=3_600,
+        description="A connection that held for so long is no setback: the next one is tried "
+        "without delay, s.",
+    )
+    retry_delay_max_ms: int = Field(
+        30_000,
+        ge=100,
+        le=600_000,
+        description="The longest wait before a connection is tried again, ms; the first is 100 ms, "
+        "and each setback doubles it.",
+    )
     silence_max_s: int = Field(
         65,
         ge=1,

@@ -75,6 +75,8 @@ def connection_policy(settings: Settings) -> ConnectionPolicy:
     connections = settings.connections
     return ConnectionPolicy(
         rotate_after=connections.rotate_after_s * NANOS_PER_SECOND,
+        stable_after=connections.stable_after_s * NANOS_PER_SECOND,
+        delay_max=connections.retry_delay_max_ms * NANOS_PER_MS,
         silence_max=connections.silence_max_s * NANOS_PER_SECOND,
     )
 

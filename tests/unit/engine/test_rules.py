@@ -40,12 +40,18 @@ def test_the_pace_of_connections_and_questions_is_the_settings_own() -> None:
     assert order_rules(Settings(), "ab").listing_refresh == LISTING_REFRESH
     quick = Settings.model_validate(
         {
-            "connections": {"rotate_after_s": 23, "silence_max_s": 4},
+            "connections": {
+                "rotate_after_s": 23,
+                "stable_after_s": 1,
+                "retry_delay_max_ms": 500,
+                "silence_max_s": 4,
+            },
             "exchange": {"listing_refresh_s": 12},
         }
     )
     policy = connection_policy(quick)
     assert (policy.rotate_after, policy.silence_max) == (23 * SECOND, 4 * SECOND)
+    assert (policy.stable_after, policy.delay_max) == (SECOND, SECOND // 2)
     assert order_rules(quick, "ab").listing_refresh == 12 * SECOND
 
 

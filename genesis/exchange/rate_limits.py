@@ -11,8 +11,8 @@ hold that says from when on; nothing waits in here. Four things keep the counts 
   or the account (another program, the process before this one) is found out with the next reply.
 - **A reserve** that entries and reads never touch. It is for what is not found out yet, for
   cancels, and for orders that shrink a position: a limit must never lock us into what it exists to
-  prevent. Reconciliation has a share of its own, and may reach into half of the reserve where
-  others have used up the rest.
+  prevent. The session that they are sent by may use half of it, too. Reconciliation has a share of
+  its own, and may reach into half of the reserve where others have used up the rest.
 - **Borders in doubt.** What is under way while a window ends counts on both sides
   (`rate_window.py`).
 
@@ -263,6 +263,7 @@ class RateLimits:
             Purpose.ENTRY: ordinary,
             Purpose.RECONCILE: Bound(into_reserve, kept),
             Purpose.EXIT: Bound(into_reserve, _UNBOUNDED),
+            Purpose.SESSION: Bound(into_reserve, _UNBOUNDED),
             Purpose.CANCEL: Bound(limit, _UNBOUNDED),
         }
         window.restrict(limit, kept, bounds)

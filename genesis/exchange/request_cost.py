@@ -30,8 +30,11 @@ class Purpose(enum.Enum):
     EXIT = "exits"
     """A new order that only shrinks one."""
 
+    SESSION = "sessions"
+    """A connection, logging on by it, the venue's clock: without them nothing else can be sent."""
+
     RECONCILE = "reconciliation"
-    """The session itself, the venue's clock, queries of orders, comparisons with the venue."""
+    """Queries of orders, comparisons with the venue."""
 
     CANCEL = "cancels"
     """The end of an order."""
@@ -45,13 +48,15 @@ class Pool(enum.IntEnum):
     """For reconciliation, so that neither reads nor entries can starve it, nor it them."""
 
     FREE = 2
-    """No part: what ends an order or shrinks a position is bounded by the limit alone."""
+    """No part: what ends an order or shrinks a position, and the session that it is sent by, is
+    bounded by the limit alone."""
 
 
 _POOLS: Final = {
     Purpose.READ: Pool.ORDINARY,
     Purpose.ENTRY: Pool.ORDINARY,
     Purpose.EXIT: Pool.FREE,
+    Purpose.SESSION: Pool.FREE,
     Purpose.RECONCILE: Pool.KEPT,
     Purpose.CANCEL: Pool.FREE,
 }

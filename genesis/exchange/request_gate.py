@@ -30,7 +30,7 @@ from genesis.exchange.reply_facts import ReplyFacts, ReplyVerdict
 from genesis.exchange.request_cost import Purpose, RequestCost
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 
-_CONNECTION: Final = RequestCost(Purpose.RECONCILE, weight=2)
+_CONNECTION: Final = RequestCost(Purpose.SESSION, weight=2)
 
 
 class GateCounters(msgspec.Struct):

@@ -20,6 +20,7 @@ USABLE_ORDERS: Final = 40
 
 READ: Final = RequestCost(Purpose.READ, 10)
 RECONCILE: Final = RequestCost(Purpose.RECONCILE, 10)
+SESSION: Final = RequestCost(Purpose.SESSION, 2)
 CANCEL: Final = RequestCost(Purpose.CANCEL, 1, is_refunded=True)
 
 

@@ -10,17 +10,18 @@ from typing import Final
 from genesis.exchange.binance.signing import ParamValue
 from genesis.exchange.request_cost import ENTRY_COST, Purpose, RequestCost
 
+_SESSION: Final = Purpose.SESSION
 _RECONCILE: Final = Purpose.RECONCILE
 
 _COSTS: Final = {
-    "ping": RequestCost(_RECONCILE, 1),
-    "time": RequestCost(_RECONCILE, 1),
-    "session.logon": RequestCost(_RECONCILE, 2),
-    "session.status": RequestCost(_RECONCILE, 2),
-    "session.logout": RequestCost(_RECONCILE, 2),
-    "userDataStream.subscribe": RequestCost(_RECONCILE, 2),
-    "userDataStream.subscribe.signature": RequestCost(_RECONCILE, 2),
-    "userDataStream.unsubscribe": RequestCost(_RECONCILE, 2),
+    "ping": RequestCost(_SESSION, 1),
+    "time": RequestCost(_SESSION, 1),
+    "session.logon": RequestCost(_SESSION, 2),
+    "session.status": RequestCost(_SESSION, 2),
+    "session.logout": RequestCost(_SESSION, 2),
+    "userDataStream.subscribe": RequestCost(_SESSION, 2),
+    "userDataStream.subscribe.signature": RequestCost(_SESSION, 2),
+    "userDataStream.unsubscribe": RequestCost(_SESSION, 2),
     "order.status": RequestCost(_RECONCILE, 4),
     "order.place": ENTRY_COST,
     "order.test": RequestCost(Purpose.READ, 1),

@@ -31,6 +31,7 @@ from tests.support.rate_limits import (
     ORDERS,
     READ,
     RECONCILE,
+    SESSION,
     SHORT,
     START,
     USABLE_ORDERS,
@@ -156,6 +157,23 @@ def test_where_others_have_used_all_half_of_the_reserve_is_for_what_settles_doub
     assert fill(limits, ENTRY_COST) == 0
     assert fill(limits, RECONCILE) * RECONCILE.weight == (WEIGHT - USABLE_WEIGHT) // 2
     assert isinstance(limits.admit(EXIT_COST, START), Hold)
+    assert fill(limits, CANCEL) == (WEIGHT - USABLE_WEIGHT) // 2
+
+
+def test_a_session_is_opened_though_reconciliation_has_used_up_its_share() -> None:
+    """Cancels and exits are sent by it: what compares books must not keep us from having one."""
+    limits = make_limits()
+    fill(limits, RECONCILE)
+    fill(limits, READ)
+
+    assert fill(limits, SESSION) > 11  # a connection, the clock five times, logon, subscription
+
+
+def test_sessions_leave_half_of_the_reserve_to_cancels() -> None:
+    """However often they are opened."""
+    limits = make_limits()
+    limits.answer(admitted(limits, READ), [weight(USABLE_WEIGHT)], START, has_succeeded=True)
+    assert fill(limits, SESSION) * SESSION.weight == (WEIGHT - USABLE_WEIGHT) // 2
     assert fill(limits, CANCEL) == (WEIGHT - USABLE_WEIGHT) // 2
 
 

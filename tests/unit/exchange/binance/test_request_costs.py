@@ -44,7 +44,7 @@ def test_a_session_is_opened_at_the_protocols_weight() -> None:
         "userDataStream.subscribe",
         "userDataStream.subscribe.signature",
     ):
-        assert cost_of(method, {}) == RequestCost(Purpose.RECONCILE, 2)
+        assert cost_of(method, {}) == RequestCost(Purpose.SESSION, 2)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_session_is_opened_at_the_protocols_weight() -> None:
     [
         ("order.cancel", Purpose.CANCEL),
         ("order.status", Purpose.RECONCILE),
-        ("time", Purpose.RECONCILE),
+        ("time", Purpose.SESSION),
         ("depth", Purpose.READ),
         ("exchangeInfo", Purpose.RECONCILE),
     ],

@@ -27,10 +27,14 @@ class ReplyVerdict(enum.Enum):
 
 
 class ReplyFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reply teaches. `retry_at_ms` is venue time, 0 where none is given."""
+    """What a reply teaches. `retry_at_ms` is venue time, 0 where none is given.
+
+    `told_at_ms` is the venue's time when it said so, 0 where it does not say.
+    """
 
     verdict: ReplyVerdict
     has_succeeded: bool
     reason: str = ""
     retry_at_ms: int = 0
+    told_at_ms: int = 0
     counts: tuple[RateCount, ...] = ()

@@ -205,9 +205,15 @@ class RequestGate:
             self._fail("the probe was not answered", period)  # moot if it was: the period is over
 
     def _throttle(self, facts: ReplyFacts) -> int:
-        """Hold what the venue has refused for rate; return until when, in venue time."""
+        """Hold what the venue has refused for rate; return until when, in venue time.
+
+        For how long is told exactly where the venue says its own time as well: our estimate of it
+        may be off by as much as it was last set wrong.
+        """
         verdict, reason, retry_at_ms = facts.verdict, facts.reason, facts.retry_at_ms
         now_ms = self._venue_ms()
+        if retry_at_ms and facts.told_at_ms:
+            retry_at_ms = now_ms + max(0, retry_at_ms - facts.told_at_ms)
         self.counters.throttled += 1
         if verdict is ReplyVerdict.ORDERS_THROTTLED:
             until_ms = self._limits.throttle_orders(retry_at_ms, now_ms)

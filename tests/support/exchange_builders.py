@@ -256,12 +256,19 @@ def success(request_id: int, result: Json, rate_limits: Sequence[Json] = ()) -> 
 
 
 def failure(
-    request_id: int | None, code: int, reason: str, *, status: int = 400, retry_at_ms: int = 0
+    request_id: int | None,
+    code: int,
+    reason: str,
+    *,
+    status: int = 400,
+    retry_at_ms: int = 0,
+    told_at_ms: int = 0,
 ) -> bytes:
-    """Return an error frame."""
+    """Return an error frame; it says when to come back, and what time it is, if these are given."""
     error: dict[str, Json] = {"code": code, "msg": reason}
     if retry_at_ms:
-        error["data"] = {"serverTime": 1780000000000, "retryAfter": retry_at_ms}
+        told: dict[str, Json] = {"serverTime": told_at_ms} if told_at_ms else {}
+        error["data"] = told | {"retryAfter": retry_at_ms}
     return msgspec.json.encode({"id": request_id, "status": status, "error": error})
 
 

@@ -25,12 +25,16 @@ class Finality(enum.Enum):
 
 
 class VenueFault(msgspec.Struct, frozen=True, kw_only=True):
-    """An error reply. `retry_at_ms` is venue time, 0 where none is given."""
+    """An error reply. `retry_at_ms` is venue time, 0 where none is given.
+
+    `told_at_ms` is the venue's time when it said so, 0 where it does not say.
+    """
 
     status: int
     code: int
     reason: str
     retry_at_ms: int = 0
+    told_at_ms: int = 0
 
 
 TOO_MANY_REQUESTS: Final = -1003

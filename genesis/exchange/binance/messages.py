@@ -21,7 +21,14 @@ from genesis.exchange.gateway import (
     BalanceUpdate,
     TransferReported,
 )
-from genesis.units import Nanos, first_ms_from_stamp, fixed_from_text, nanos_from_stamp, notional
+from genesis.units import (
+    NANOS_PER_MS,
+    Nanos,
+    first_ms_from_stamp,
+    fixed_from_text,
+    nanos_from_stamp,
+    notional,
+)
 
 _T = TypeVar("_T")
 
@@ -30,8 +37,9 @@ _NO_REASON: Final = "NONE"
 
 
 class ErrorData(msgspec.Struct):
-    """What an error says beside its words; `retryAfter` is venue time, 0 for none."""
+    """What an error says beside its words; both are venue time, 0 for none."""
 
+    serverTime: int = 0  # noqa: N815, the venue's key
     retryAfter: int = 0  # noqa: N815, the venue's key
 
 
@@ -64,12 +72,13 @@ class Envelope(msgspec.Struct):
         """Return the error that the frame reports, or None for a success."""
         if self.error is None:
             return None
-        stamp = self.error.data.retryAfter if self.error.data is not None else 0
+        data = self.error.data or ErrorData()
         return VenueFault(
             status=self.status,
             code=self.error.code,
             reason=self.error.msg,
-            retry_at_ms=first_ms_from_stamp(stamp),
+            retry_at_ms=first_ms_from_stamp(data.retryAfter),
+            told_at_ms=nanos_from_stamp(data.serverTime) // NANOS_PER_MS,
         )
 
 

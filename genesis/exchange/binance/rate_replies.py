@@ -123,6 +123,7 @@ def reply_facts(
         has_succeeded=False,
         reason=f"{status} {fault.code}: {fault.reason}",
         retry_at_ms=fault.retry_at_ms or _ban_in_words(fault.reason),
+        told_at_ms=fault.told_at_ms,
         counts=counts,
     )
 

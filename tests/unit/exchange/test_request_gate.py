@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+import pytest
 import structlog
 from structlog.typing import FilteringBoundLogger
 
@@ -254,6 +255,26 @@ async def test_a_refusal_for_rate_is_logged_held_and_said_with_its_end() -> None
     assert scene.events == ["requests_throttled"]
     assert scene.logged[0]["reason"] == "429 -1003: x"
     assert scene.gate.counters.throttled == 1
+
+
+@pytest.mark.parametrize("ahead_ms", [-700, 0, 700])
+async def test_a_refusal_holds_for_as_long_as_it_says_by_any_clock(ahead_ms: int) -> None:
+    """Our estimate of the venue's clock may be wrong; the venue says its own along with the end."""
+    scene = Scene()
+    venue_ms = VENUE_MS - ahead_ms
+    facts = ReplyFacts(
+        verdict=ReplyVerdict.THROTTLED,
+        has_succeeded=False,
+        reason="429 -1003: x",
+        retry_at_ms=venue_ms + 500,
+        told_at_ms=venue_ms,
+    )
+    assert scene.gate.answer(scene.admit(QUERY), facts) == VENUE_MS + 500
+
+    scene.venue_ms = VENUE_MS + 499
+    assert scene.hold(QUERY).retry_at_ms == VENUE_MS + 500
+    scene.venue_ms = VENUE_MS + 500
+    scene.admit(QUERY)
 
 
 async def test_each_kind_of_refusal_holds_its_own() -> None:

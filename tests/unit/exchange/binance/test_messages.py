@@ -114,10 +114,18 @@ def test_no_digit_of_a_time_is_lost() -> None:
 
 def test_when_to_come_back_may_be_told_in_microseconds() -> None:
     """The first millisecond that is not before it: coming too early costs a ban."""
-    frame = failure(7, -1003, "Way too much.", status=418, retry_at_ms=1_780_000_000_000_001)
+    frame = failure(
+        7,
+        -1003,
+        "Way too much.",
+        status=418,
+        retry_at_ms=1_780_000_000_000_001,
+        told_at_ms=1_779_999_999_999_999,
+    )
     fault = decode_envelope(frame).fault
     assert fault is not None
     assert fault.retry_at_ms == 1_780_000_000_001
+    assert fault.told_at_ms == 1_779_999_999_999
 
 
 def test_an_error_with_other_data_is_still_an_error() -> None:

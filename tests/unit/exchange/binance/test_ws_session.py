@@ -353,6 +353,23 @@ async def test_a_ban_counts_whatever_it_answers(request_id: int | None) -> None:
     assert fate.retry_at_ms == until
 
 
+async def test_a_wait_is_as_long_as_the_venue_says_though_the_clocks_differ() -> None:
+    """Ours is ahead of the venue's by a second: by our own reckoning the wait would be over."""
+    scene = Scene()
+    now_ms = scene.kit.venue_ms()
+    refused = scene.ask(1)
+    frame = failure(
+        1, -1003, "Too much.", status=429, retry_at_ms=now_ms - 500, told_at_ms=now_ms - 1_000
+    )
+    scene.session.receive(frame)
+    fate = refused.result()
+    held = scene.ask(2).result()
+
+    assert isinstance(fate, Reply)
+    assert isinstance(held, Unwritten)
+    assert held.retry_at_ms == fate.retry_at_ms >= now_ms + 500
+
+
 async def test_a_connection_that_ends_counts_once_for_all_it_carried() -> None:
     """One more failure and the breaker opens; an idle connection may end as it likes."""
     scene = Scene()

@@ -28,6 +28,7 @@ from genesis.ipc.board import BoardPageWriter, Counter, Gauge
 from genesis.ipc.links import RingPublisher
 from genesis.ipc.tables import DepthTable, QuoteTable
 from genesis.limits import (
+    CLOCK_CORROBORATIONS,
     CONNECTIONS_OF_FEED,
     DROPS_LOGGED_PERIOD,
     FEED_COLLECT_PERIOD,
@@ -164,6 +165,7 @@ class _Feed:
             str, WebSocketManager[StreamSession] | WebSocketManager[RequestConnection]
         ] = {}
         self._policy = connection_policy(context.settings)
+        self._stale_seen = 0
 
     async def run(self) -> None:
         """Work until the parent says stop."""
@@ -261,6 +263,7 @@ class _Feed:
         while True:
             await asyncio.sleep(FEED_COUNT_PERIOD / NANOS_PER_SECOND)
             self._count()
+            self._look_at_stale_frames()
             self._context.tell_trouble(self._trouble())
             now = self._context.clock.now()
             if now >= silence_due:
@@ -269,6 +272,16 @@ class _Feed:
             if now >= collection_due:
                 collection_due = now + FEED_COLLECT_PERIOD
                 gc.collect()  # what start-up left is frozen: there is little to look at
+
+    def _look_at_stale_frames(self) -> None:
+        """Have the venue's clock measured when frames come stale in numbers: it may have stepped.
+
+        Until that is known, nothing that bears a time would be taken any more.
+        """
+        stale = self._feed.counts.drops[DropReason.STALE]
+        if stale - self._stale_seen >= CLOCK_CORROBORATIONS:
+            self._questions.doubt_clock()
+        self._stale_seen = stale
 
     def _count(self) -> None:
         self._publisher.venue_offset = self._questions.venue_clock.offset

@@ -33,7 +33,13 @@ from genesis.exchange.request_connection import RequestConnection, connect_reque
 from genesis.exchange.request_gate import RequestGate
 from genesis.exchange.tls import tls_for
 from genesis.exchange.websocket_manager import Tenure
-from genesis.limits import FEED_CLOCK_PERIOD, READ_PATIENCE, READ_TIMEOUT, SNAPSHOT_LEVELS
+from genesis.limits import (
+    FEED_CLOCK_PERIOD,
+    FEED_CLOCK_SPACING,
+    READ_PATIENCE,
+    READ_TIMEOUT,
+    SNAPSHOT_LEVELS,
+)
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 
 
@@ -81,6 +87,12 @@ class VenueQuestions:
         self._tried = asyncio.Event()
         self._wanted = asyncio.Event()
         self._clock_due: Nanos = 0
+        self._clock_asked_at: Nanos = 0
+
+    def doubt_clock(self) -> None:
+        """Ask for the venue's time as soon as may be: what comes in does not agree with ours."""
+        self._clock_due = min(self._clock_due, self._clock_asked_at + FEED_CLOCK_SPACING)
+        self._wanted.set()
 
     def nudge(self) -> None:
         """Look again at what the feed wants: it may be more than before."""
@@ -93,6 +105,7 @@ class VenueQuestions:
             while True:
                 now = self._clock.now()
                 if now >= self._clock_due:
+                    self._clock_asked_at = now
                     self._clock_due = now + FEED_CLOCK_PERIOD
                     group.create_task(self._measure_clock())
                 instrument_id = self._feed.take_snapshot_wanted(now)

@@ -11,6 +11,7 @@ from genesis.engine.control import Ready, Stopped, Trouble
 from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.histogram import Stage
+from genesis.limits import CLOCK_CORROBORATIONS
 from genesis.units import NANOS_PER_MS, SCALE
 from tests.support.feed_run import FeedRun
 from tests.support.feed_scene import STREAMS, market, now_ms, snapshot
@@ -276,3 +277,26 @@ async def test_restarted_feed_goes_on_where_the_ring_is(tmp_path: Path) -> None:
         assert [quote.update_id for quote in quotes] == [1, 2]
         assert quotes[1].sequence > quotes[0].sequence
         assert scene.feed.market.torn == 0
+
+
+async def test_frames_are_taken_again_soon_after_the_venues_clock_was_set_back(
+    tmp_path: Path,
+) -> None:
+    """They come stale in a row; so the venue is asked for its time long before that is due."""
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        await scene.feed.until_ready()
+        peer.send(trade(7, E=now_ms()))
+        await scene.feed.take(TradeTick)
+        scene.requests.clock_offset_ms = -60_000
+        number = 8
+
+        def is_taken() -> bool:
+            nonlocal number
+            peer.send(trade(number, E=now_ms() - 60_000))
+            number += 1
+            scene.feed.events.extend(scene.feed.market.drain())
+            return sum(isinstance(event, TradeTick) for event in scene.feed.events) > 1
+
+        await scene.feed.until(is_taken)
+        assert scene.feed.count(Counter.FRAMES_STALE) >= CLOCK_CORROBORATIONS

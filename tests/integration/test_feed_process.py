@@ -5,19 +5,26 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Response
 
 from genesis.domain.market import Bar, MarketGap, Quote, TradeTick
 from genesis.engine.control import Ready, Stopped, Trouble
 from genesis.exchange.endpoints import Endpoints
 from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.histogram import Stage
-from genesis.limits import CLOCK_CORROBORATIONS
+from genesis.limits import CLOCK_CORROBORATIONS, CLOCK_SAMPLES
 from genesis.units import NANOS_PER_MS, SCALE
 from tests.support.feed_run import FeedRun
 from tests.support.feed_scene import STREAMS, market, now_ms, snapshot
 from tests.support.market_frames import depth, kline, ticker, trade
 from tests.support.scripted_rest import ScriptedRest, answers
-from tests.support.scripted_venue import Request, ScriptedVenue, replies, stays_silent
+from tests.support.scripted_venue import (
+    Request,
+    ScriptedVenue,
+    replies,
+    stays_silent,
+)
 from tests.support.stream_venue import StreamVenue
 
 
@@ -300,3 +307,22 @@ async def test_frames_are_taken_again_soon_after_the_venues_clock_was_set_back(
 
         await scene.feed.until(is_taken)
         assert scene.feed.count(Counter.FRAMES_STALE) >= CLOCK_CORROBORATIONS
+
+
+@pytest.mark.parametrize("refuses", ["streams", "requests"])
+async def test_a_ban_that_one_socket_is_told_of_holds_for_all(tmp_path: Path, refuses: str) -> None:
+    """A refused handshake is meant for the address: nothing is asked over an open socket either."""
+    ban = Response(418, "", Headers({"Retry-After": "300", "Content-Length": "0"}))
+    async with market(tmp_path) as scene:
+        peer = await scene.connection()
+        await scene.feed.until_ready()
+        await scene.requests.received("time", CLOCK_SAMPLES)
+        if refuses == "streams":
+            scene.streams.refusals.append(ban)
+            peer.drop()
+        else:
+            scene.requests.refusals.append(ban)
+            scene.requests.drop_all()
+        await scene.feed.until(lambda: scene.feed.held_for_ms() > 250_000)
+        if refuses == "streams":
+            assert len(scene.requests.requests) == CLOCK_SAMPLES

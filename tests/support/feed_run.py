@@ -18,7 +18,7 @@ from genesis.engine.control import Ready, Stop, ToParent
 from genesis.engine.spawn import ChildProcess, Spawner
 from genesis.engine.wiring import Seat, Wiring
 from genesis.exchange.endpoints import Endpoints
-from genesis.ipc.board import BoardPage, Counter
+from genesis.ipc.board import BoardPage, Counter, Gauge
 from genesis.ipc.codec import decode_market
 from genesis.ipc.links import RingSubscriber
 from genesis.ipc.tables import DepthTable, QuoteTable
@@ -145,6 +145,11 @@ class FeedRun:
         """Return one counter of the feed's board page; 0 before there is one."""
         page = self.page()
         return 0 if page is None else page.counters.get(counter, 0)
+
+    def held_for_ms(self) -> int:
+        """Return for how long the feed asks nothing, by its board page."""
+        page = self.page()
+        return 0 if page is None else page.gauges.get(Gauge.REQUESTS_HELD_FOR_MS, 0)
 
     def page(self) -> BoardPage | None:
         """Return the feed's board page."""

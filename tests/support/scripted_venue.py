@@ -109,6 +109,11 @@ class ScriptedVenue:
         self._server.close()
         await self._server.wait_closed()
 
+    def drop_all(self) -> None:
+        """End every connection without a word."""
+        for connection in self._connections:
+            connection.transport.abort()
+
     def on(self, method: str, answer: Answer) -> None:
         """Answer `method` in another way from now on."""
         self._answers[method] = answer

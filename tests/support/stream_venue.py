@@ -7,7 +7,7 @@ from typing import Final, Self
 import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -30,7 +30,9 @@ class StreamPeer:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         changed: asyncio.Condition,
+        refusal: Response | None = None,
     ) -> None:
+        self._refusal = refusal
         self.received: list[Frame] = []
         self.requests: list[dict[str, Json]] = []
         self.answers = True
@@ -96,7 +98,7 @@ class StreamPeer:
 
     def _take(self, event: object) -> None:
         if isinstance(event, Request):
-            self._protocol.send_response(self._protocol.accept(event))
+            self._protocol.send_response(self._refusal or self._protocol.accept(event))
         elif isinstance(event, Frame):
             self.received.append(event)
             if event.opcode is Opcode.TEXT:
@@ -121,6 +123,7 @@ class StreamVenue:
 
     def __init__(self) -> None:
         self.peers: list[StreamPeer] = []
+        self.refusals: list[Response] = []  # of the next handshakes, the last first
         self._port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,7 +165,8 @@ class StreamVenue:
             await self._changed.wait_for(is_so)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = StreamPeer(reader, writer, self._changed)
+        refusal = self.refusals.pop() if self.refusals else None
+        peer = StreamPeer(reader, writer, self._changed, refusal)
         self.peers.append(peer)
         task = asyncio.current_task()
         assert task is not None

@@ -11,7 +11,13 @@ from typing import Final
 
 from genesis.units import NANOS_PER_SECOND
 from scripts.campaign.audit import Audit, audit_books
-from scripts.campaign.engine_under_attack import DISTURBANCES, EngineUnderAttack, Life, LogLine
+from scripts.campaign.engine_under_attack import (
+    DISTURBANCES,
+    EngineUnderAttack,
+    Life,
+    LogLine,
+    WatchedEngine,
+)
 from scripts.campaign.fuses import BlownFuse
 from scripts.campaign.plan import AttackPlan, Control
 
@@ -244,17 +250,22 @@ def calm(plan: Attack, state_dir: Path, boot_id: str = "") -> None:
             )
 
         await_engine(engine, is_well, _CALM_S, "it does not come to rest")
-        _end(engine)
+        end(engine)
 
 
-def _end(engine: EngineUnderAttack) -> None:
+def end(engine: WatchedEngine) -> None:
+    """Stop an engine in order.
+
+    Raises:
+        EngineFailed: It ends otherwise.
+    """
     exit_code, complaint = engine.stop(_END_S)
     if exit_code != 0:
         raise EngineFailed(f"the engine's end has exit code {exit_code}: {complaint}")
 
 
 def await_engine(
-    engine: EngineUnderAttack, is_so: Callable[[], bool], seconds: float, otherwise: str
+    engine: WatchedEngine, is_so: Callable[[], bool], seconds: float, otherwise: str
 ) -> None:
     """Wait until it is so.
 

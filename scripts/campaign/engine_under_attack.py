@@ -11,11 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -65,15 +65,19 @@ class Life:
     ready_at: float | None = None
 
 
-class EngineUnderAttack:
-    """A running engine; use it as a context, whatever is left of it is killed at its end."""
+class WatchedEngine:
+    """A running engine; use it as a context, whatever is left of it is killed at its end.
+
+    `module` is a program that runs an engine on the state directory that is its first word, and
+    prints each status as a line of JSON.
+    """
 
     def __init__(
         self,
         state_dir: Path,
-        plan: AttackPlan,
-        overrides: list[str],
-        environment: Mapping[str, str] | None = None,
+        module: str,
+        words: Sequence[str],
+        environment: Mapping[str, str],
     ) -> None:
         self.lives: dict[str, Life] = {}
         self.status: StatusDocument | None = None
@@ -84,14 +88,9 @@ class EngineUnderAttack:
         self._offsets = {_LOG: _size(state_dir / _LOG), FILE_NAME: _size(state_dir / FILE_NAME)}
         self._rest = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.campaign.engine_program", str(state_dir), *overrides],
+            [sys.executable, "-m", module, str(state_dir), *words],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                VARIABLE: plan.as_variable(),
-                **(environment or {}),
-            },
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -99,7 +98,7 @@ class EngineUnderAttack:
         assert self._process.stdout is not None
         self._output = self._process.stdout
 
-    def __enter__(self) -> "EngineUnderAttack":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -193,6 +192,20 @@ class EngineUnderAttack:
                 signal.pidfd_send_signal(life.pidfd, signal.SIGKILL)
             select.select([life.pidfd], [], [], _DEATH_S)
             os.close(life.pidfd)
+
+
+class EngineUnderAttack(WatchedEngine):
+    """The same, with children that may be victims: see `engine_program.py`."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        plan: AttackPlan,
+        overrides: list[str],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        told = {VARIABLE: plan.as_variable(), **(environment or {})}
+        super().__init__(state_dir, "scripts.campaign.engine_program", overrides, told)
 
 
 def _size(path: Path) -> int:

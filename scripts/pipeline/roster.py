@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-# Quick to warm up, so that a short run trades; each makes a round trip in about half a minute.
-_PACE: Final = {"cooldown_s": 15, "hold_max_s": 10}
+# Each makes a round trip in about half a minute.
+COOLDOWN_S: Final = 15
+HOLD_MAX_S: Final = 10
+
+# Quick to warm up, so that a short run trades.
 _BRISK: Final[dict[str, dict[str, float]]] = {
     "ema_cross": {"sample_ms": 50, "fast_period": 2, "slow_period": 5, "margin_bps": 0},
     "momentum_breakout": {
@@ -18,13 +21,20 @@ _BRISK: Final[dict[str, dict[str, float]]] = {
 }
 
 
-def brisk_roster(count: int, symbols: Sequence[str]) -> str:
+def brisk_roster(
+    count: int,
+    symbols: Sequence[str],
+    *,
+    cooldown_s: int = COOLDOWN_S,
+    hold_max_s: int = HOLD_MAX_S,
+) -> str:
     """Return, as TOML, a roster of the real kinds, dealt over the instruments, that trades soon."""
+    pace = {"cooldown_s": cooldown_s, "hold_max_s": hold_max_s}
     kinds = list(_BRISK)
     tables = []
     for row in range(count):
         kind = kinds[row % len(kinds)]
-        parameters = {**_PACE, **_BRISK[kind]}
+        parameters = {**pace, **_BRISK[kind]}
         values = ", ".join(f"{name} = {value}" for name, value in parameters.items())
         tables.append(
             "[[strategies.roster]]\n"

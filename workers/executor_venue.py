@@ -41,7 +41,7 @@ class VenueWays:
             CONNECTIONS_OF_EXECUTOR,
             AddressBan(context.board.venue_ban, context.peer_bans()),
         )
-        self._venue_clock = VenueClock()
+        self._venue_clock = VenueClock(self._limits.follow_clock)
         self.gate = self._make_gate(CircuitBreaker(breaker_policy(context.settings)))
         self.socket = self._make_socket(endpoints, on_event)
         self._rest = self._make_rest(endpoints)

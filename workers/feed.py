@@ -141,9 +141,10 @@ class _Feed:
             CONNECTIONS_OF_FEED,
             AddressBan(self._board.venue_ban, context.peer_bans()),
         )
-        venue_clock = VenueClock()
+        limits = rate_limits(context.settings, FEED_SHARES)
+        venue_clock = VenueClock(limits.follow_clock)
         self._gate = RequestGate(
-            rate_limits(context.settings, FEED_SHARES),
+            limits,
             venue_ms=lambda: venue_clock.timestamp_ms(context.clock.now()),
             budget=self._budget,
             clock=context.clock,

@@ -37,6 +37,7 @@ from genesis.limits import (
     RATE_FEED_SHARE,
     RATE_HALVED_MS,
 )
+from genesis.units import NANOS_PER_MS, Nanos
 
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60 * SECOND_MS
@@ -214,6 +215,22 @@ class RateLimits:
     def is_banned(self, now_ms: int) -> bool:
         """Tell whether the venue has banned the address, as far as this process was told."""
         return now_ms < self._banned_ms
+
+    def follow_clock(self, moved: Nanos) -> None:
+        """Take note that our estimate of the venue's clock was set forward, or back.
+
+        What is held is held for a span of time: set forward, the estimate must not end it sooner.
+        Set back, it may end later than it need to, which does no harm.
+        """
+        if moved <= 0:
+            return
+        moved_ms = -(-moved // NANOS_PER_MS)
+        if self._requests_held_ms:
+            self._requests_held_ms += moved_ms
+        if self._orders_held_ms:
+            self._orders_held_ms += moved_ms
+        if self._banned_ms:
+            self._banned_ms += moved_ms
 
     @property
     def held_until_ms(self) -> int:

@@ -85,10 +85,10 @@ class GateKit:
     ) -> None:
         """Keep the venue's time at `frozen_ms`, so that no window ends during a test."""
         self.clock = EngineClock.start()
-        self.venue_clock = VenueClock()
         self._frozen_ms = frozen_ms
         self.budget = ample_budget()
         self.limits = limits or RateLimits(EXECUTOR_SHARES, reserve_bps=2_000)
+        self.venue_clock = VenueClock(self.limits.follow_clock)
         self.gate = RequestGate(
             self.limits,
             venue_ms=self.venue_ms,

@@ -5,7 +5,7 @@ keeps one delayed reply from moving the clock.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -26,17 +26,24 @@ class TimeSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenueClock:
-    """Turns the engine's time into the venue's."""
+    """Turns the engine's time into the venue's.
 
-    __slots__ = ("offset",)
+    `on_moved` is told by how much each measurement set it forward, or back.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_on_moved", "offset")
+
+    def __init__(self, on_moved: Callable[[Nanos], None] | None = None) -> None:
         self.offset: Nanos = 0
+        self._on_moved = on_moved
 
     def adjust(self, samples: Sequence[TimeSample]) -> None:
         """Take the median offset of new samples for the truth."""
         assert samples, "no offset without a sample"
+        before = self.offset
         self.offset = statistics.median_low(sample.offset for sample in samples)
+        if self._on_moved is not None:
+            self._on_moved(self.offset - before)
 
     def timestamp_ms(self, now: Nanos) -> int:
         """Return the venue's time at `now`, in its own unit."""

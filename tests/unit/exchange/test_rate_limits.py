@@ -25,6 +25,7 @@ from genesis.limits import (
     RATE_HALVED_MS,
     RATE_WINDOW_MARGIN_MS,
 )
+from genesis.units import NANOS_PER_MS
 from tests.support.rate_limits import (
     CANCEL,
     MINUTE,
@@ -175,6 +176,29 @@ def test_sessions_leave_half_of_the_reserve_to_cancels() -> None:
     limits.answer(admitted(limits, READ), [weight(USABLE_WEIGHT)], START, has_succeeded=True)
     assert fill(limits, SESSION) * SESSION.weight == (WEIGHT - USABLE_WEIGHT) // 2
     assert fill(limits, CANCEL) == (WEIGHT - USABLE_WEIGHT) // 2
+
+
+@pytest.mark.parametrize("moved_ms", [400, -400])
+def test_what_is_held_is_held_for_its_time_though_the_clock_is_set_right(moved_ms: int) -> None:
+    """An estimate that was behind is set forward: that is no time that has passed."""
+    limits, of_orders = make_limits(), make_limits()
+    limits.ban(START + 900, START)
+    of_orders.throttle_orders(START + 700, START)
+    for one in (limits, of_orders):
+        one.follow_clock(moved_ms * NANOS_PER_MS)
+    end = max(0, moved_ms)
+
+    assert "banned by the venue" in held(limits, READ, START + end + 899).reason
+    admitted(limits, READ, START + end + 900)
+    assert "throttled by the venue" in held(of_orders, ENTRY_COST, START + end + 699).reason
+    admitted(of_orders, ENTRY_COST, START + end + 700)
+
+
+def test_a_clock_set_forward_holds_nothing_that_was_not_held() -> None:
+    """The first measurement moves it by as much as the clocks differ."""
+    limits = make_limits()
+    limits.follow_clock(2 * START * NANOS_PER_MS)
+    admitted(limits, READ)
 
 
 def test_a_full_address_still_cancels_up_to_the_limit_itself() -> None:

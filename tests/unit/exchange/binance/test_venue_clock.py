@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.exchange.binance.venue_clock import TimeSample, VenueClock
-from genesis.units import NANOS_PER_MS
+from genesis.units import NANOS_PER_MS, Nanos
 
 START = 1_780_000_000_000 * NANOS_PER_MS
 
@@ -31,6 +31,15 @@ def test_the_way_there_is_half_the_round_trip() -> None:
     clock.adjust([sample(1270, 40, 40)])
     assert clock.offset == 1270 * NANOS_PER_MS
     assert clock.timestamp_ms(START) == START // NANOS_PER_MS + 1270
+
+
+def test_each_measurement_tells_how_far_it_moved_the_clock() -> None:
+    """Forward or back, by the nanosecond."""
+    moved: list[Nanos] = []
+    clock = VenueClock(moved.append)
+    clock.adjust([sample(1270, 40, 40)])
+    clock.adjust([sample(1000, 40, 40)])
+    assert moved == [1270 * NANOS_PER_MS, -270 * NANOS_PER_MS]
 
 
 def test_one_delayed_reply_does_not_move_the_clock() -> None:

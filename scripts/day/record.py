@@ -28,7 +28,10 @@ SHARES: Final = {
     "feed": CONNECTIONS_OF_FEED,
     "parent": CONNECTIONS_OF_PARENT,
 }
-"""How many connections each process may try in a window."""
+"""How many connections each process may try in a window.
+
+Who has left before it was looked for is nobody, and counts with all together.
+"""
 
 UNDER_WAY_MS: Final = 150
 """What a process wrote before it read a refusal comes in within this, on a busy machine."""
@@ -112,7 +115,7 @@ def judge_record(sights: Sequence[Sight]) -> list[str]:
 
 def _over_budget(sights: Sequence[Sight]) -> Iterator[str]:
     for process, tried in attempts_in_window(sights).items():
-        share = CONNECTIONS_MAX if process == "all" else SHARES.get(process, 0)
+        share = SHARES.get(process, CONNECTIONS_MAX)
         if tried > share:
             yield f"{process} tried {tried} connections in a window that allows it {share}"
 

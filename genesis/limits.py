@@ -266,6 +266,7 @@ TROUBLE_TOLD_AFTER: Final[Nanos] = 2 * NANOS_PER_SECOND  # what passes sooner is
 SUMMARY_PERIOD: Final[Nanos] = NANOS_PER_SECOND
 GATEWAY_READY: Final[Nanos] = 15 * NANOS_PER_SECOND
 EXECUTOR_DRAIN: Final[Nanos] = 4 * NANOS_PER_SECOND
+COMMIT_PATIENCE_SECONDS: Final = 0.002  # as long as a busy turn of the loop
 JOURNAL_SWITCH_INTERVAL_SECONDS: Final = 0.0002
 TRAILS_KEPT: Final = 1_024  # orders followed for the latency histograms
 SIGNAL_TIMES_KEPT: Final = 1_024  # for rates by the second

@@ -99,7 +99,11 @@ SAFEGUARDS: Final = (
     Safeguard(
         name="journal before send",
         path="genesis/engine/engine.py",
-        source="        if writing is not None:\n            await writing\n        durable_at",
+        source=(
+            "        if writing is not None:\n"
+            "            await self._written(writing)\n"
+            "        durable_at"
+        ),
         replacement="        durable_at",
         tests=(_ENGINE,),
     ),

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.domain.market import Quote
-from genesis.domain.orders import ExecutionReport, OrderReport, Signal
+from genesis.domain.orders import ExecutionReport, OrderReport, Side, Signal
 from genesis.engine.effects import (
     Announce,
     CancelOrder,
@@ -70,6 +70,10 @@ class EntryWriter(Protocol):
             StorageError: here or from the future: they may not be durable, and nothing that depends
                 on them may leave the process.
         """
+        ...
+
+    def settle(self) -> None:
+        """Wait in place, a moment at most, for what was begun last, and resolve its future."""
         ...
 
     def begin_snapshot(self, state: bytes) -> asyncio.Future[None] | None:
@@ -165,13 +169,12 @@ class TradingEngine:
         Signals judged before, in this life or an earlier one, are passed over.
         """
         now = self._clock.now()
-        venue = self._venue_now()
         for signal in signals:
             self._histograms.record(Stage.SIGNAL_TO_EXECUTOR, now - signal.published_at)
             effects = self.core.judge_signal(
                 signal,
                 self._quote_of(signal.instrument_id),
-                venue=venue,
+                venue=self._venue_for(signal.side),
                 now=now,
             )
             self._put(effects)
@@ -179,7 +182,6 @@ class TradingEngine:
                 if isinstance(effect, SubmitOrder):
                     client_order_id = effect.order.intent.client_order_id
                     self._follow(client_order_id, _Trail(signal.read_at, now))
-                    venue = self._venue_now()  # one order more is on its way
         await self._flush()
 
     @requires_state(*_TRADING, EngineState.STOPPING)
@@ -227,14 +229,14 @@ class TradingEngine:
             await self._flush_queue()
             writing = self._journal.begin_snapshot(encode_state(self.core.ledger.state))
             if writing is not None:
-                await writing
+                await self._written(writing)
 
     async def fold_journal(self) -> None:
         """Have the journal's log folded into its file. Orders wait meanwhile."""
         async with self._lock:
             writing = self._journal.begin_checkpoint()
             if writing is not None:
-                await writing
+                await self._written(writing)
 
     async def halt(self, reason: str) -> None:
         """Stop all entries until a person resumes; return when that is durable."""
@@ -273,6 +275,13 @@ class TradingEngine:
         self._queue.extend(effects)
         self._orders_ahead += sum(isinstance(effect, SubmitOrder) for effect in effects)
 
+    def _venue_for(self, side: Side) -> VenueNow:
+        """Ask what keeps an order of this side back; to ask for both takes twice as long."""
+        is_reduction = side != Side.BUY  # a ring brings a bare number
+        held = self._gateway.order_hold(is_reduction=is_reduction, ahead=self._orders_ahead)
+        time_ms = self._gateway.timestamp_ms()
+        return VenueNow(time_ms, exit=held) if is_reduction else VenueNow(time_ms, entry=held)
+
     def _venue_now(self) -> VenueNow:
         """Ask what keeps the next order from being sent, behind those that are on their way."""
         hold, ahead = self._gateway.order_hold, self._orders_ahead
@@ -299,6 +308,11 @@ class TradingEngine:
             self._queue.clear()
             await self._flush_group(group)
 
+    async def _written(self, writing: asyncio.Future[None]) -> None:
+        """Wait for a write: in place for a moment, since most are over by then."""
+        self._journal.settle()
+        await writing
+
     async def _flush_group(self, group: EffectGroup) -> None:
         writing = self._journal.begin_commit(group.entries) if group.entries else None
         prepared = {
@@ -309,7 +323,7 @@ class TradingEngine:
             if isinstance(effect, SubmitOrder)
         }
         if writing is not None:
-            await writing
+            await self._written(writing)
         durable_at = self._clock.now()
         for effect in group.actions:
             if isinstance(effect, SubmitOrder):

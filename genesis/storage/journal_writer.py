@@ -1,15 +1,85 @@
 """Commits without holding up the event loop, where that pays.
 
-A synced commit (`full`) takes as long as the disk does and runs in a thread of its own. A commit
-that only reaches the kernel (`venue`) takes some 20 µs and is cheapest where it stands.
+A synced commit (`full`) takes as long as the disk does and runs in a thread of its own. Most are
+over before the loop could be told of it, so whoever has nothing else to do waits for one in place,
+a moment at most (`settle`). A commit that only reaches the kernel (`venue`) is cheapest where it
+stands.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 
 from genesis.engine.entries import Entry
+from genesis.limits import COMMIT_PATIENCE_SECONDS
 from genesis.storage.journal import Durability, Journal
+
+
+class _Write:
+    """One write under way: carried out in the thread, awaited on the loop."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._write = write
+        self._error: Exception | None = None
+        self._is_over = threading.Lock()
+        self._is_over.acquire()
+        self._is_awaited_in_place = False
+
+    def carry_out(self) -> None:
+        """Write, in the thread, and tell whoever waits."""
+        try:
+            self._write()
+        except Exception as error:
+            self._error = error
+        self._is_over.release()
+        if not self._is_awaited_in_place:
+            self.future.get_loop().call_soon_threadsafe(self.finish)
+
+    def settle(self, seconds: float) -> None:
+        """Wait for the end in place; if it does not come in time, the loop is told of it."""
+        self._is_awaited_in_place = True
+        if not self._is_over.acquire(timeout=seconds):
+            self._is_awaited_in_place = False
+            # It may have ended between the two, and then nobody tells.
+            if not self._is_over.acquire(blocking=False):
+                return
+        self.finish()
+
+    def finish(self) -> None:
+        """Resolve the future, on the loop."""
+        if self.future.done():
+            return
+        if self._error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(self._error)
+
+
+class _JournalThread:
+    """Carries out one write after the other."""
+
+    def __init__(self) -> None:
+        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def begin(self, write: Callable[[], None]) -> _Write:
+        """Hand a write over."""
+        begun = _Write(write)
+        self._writes.put(begun)
+        return begun
+
+    def end(self) -> None:
+        """Wait until everything handed over is written, and end the thread."""
+        self._writes.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (write := self._writes.get()) is not None:
+            write.carry_out()
 
 
 class JournalWriter:
@@ -25,18 +95,22 @@ class JournalWriter:
         self._journal = journal
         self._snapshot_sequence = snapshot_sequence
         self._checkpoint_sequence = 0  # a predecessor may have left anything unfolded
-        self._thread = (
-            ThreadPoolExecutor(1, thread_name_prefix="journal") if durability == "full" else None
-        )
+        self._thread = _JournalThread() if durability == "full" else None
+        self._under_way: _Write | None = None
 
     def begin_commit(self, entries: Sequence[Entry]) -> asyncio.Future[None] | None:
         """Start to make entries durable."""
-        return self._begin(self._journal.append, entries)
+        return self._begin(partial(self._journal.append, entries))
+
+    def settle(self) -> None:
+        """Wait in place for what was begun last; after a moment, leave it to its future."""
+        if self._under_way is not None and not self._under_way.future.done():
+            self._under_way.settle(COMMIT_PATIENCE_SECONDS)
 
     def begin_snapshot(self, state: bytes) -> asyncio.Future[None] | None:
         """Start to keep the state that all commits so far add up to."""
         self._snapshot_sequence = self._journal.sequence
-        return self._begin(self._journal.save_snapshot, state)
+        return self._begin(partial(self._journal.save_snapshot, state))
 
     def begin_checkpoint(self) -> asyncio.Future[None] | None:
         """Start to fold what was written so far into the journal's file."""
@@ -56,11 +130,12 @@ class JournalWriter:
     def close(self) -> None:
         """Finish what is being written and close the journal."""
         if self._thread is not None:
-            self._thread.shutdown()
+            self._thread.end()
         self._journal.close()
 
-    def _begin(self, write: Callable[..., None], *what: object) -> asyncio.Future[None] | None:
+    def _begin(self, write: Callable[[], None]) -> asyncio.Future[None] | None:
         if self._thread is None:
-            write(*what)
+            write()
             return None
-        return asyncio.get_running_loop().run_in_executor(self._thread, write, *what)
+        self._under_way = self._thread.begin(write)
+        return self._under_way.future

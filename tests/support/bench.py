@@ -56,6 +56,9 @@ class SlowDisk:
         self.pending = asyncio.get_running_loop().create_future()
         return self.pending
 
+    def settle(self) -> None:
+        """Do nothing: the end comes when the test says so."""
+
     def begin_snapshot(self, state: bytes) -> asyncio.Future[None] | None:
         self.snapshots.append(state)
         if not self.is_slow:

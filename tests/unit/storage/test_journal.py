@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -237,6 +239,64 @@ def test_commits_come_back_durable(path: Path, durability: str) -> None:
     journal = Journal(path, "full")
     assert list(journal.read()) == [StoppedCleanly(NOW)]
     journal.close()
+
+
+async def test_a_commit_that_is_quick_is_awaited_in_place(path: Path) -> None:
+    """Its future is resolved without a turn of the loop."""
+    writer = JournalWriter(Journal(path, "full"), "full")
+    # A sync may take longer than the moment that is waited; one of many does not.
+    for place in range(200):
+        pending = writer.begin_commit([TradingResumed(NOW + place)])
+        assert pending is not None
+        writer.settle()
+        if pending.done():
+            break
+        await pending
+    else:
+        pytest.fail("no commit was over within the moment")
+    writer.close()
+
+
+class StuckJournal(Journal):
+    """A journal whose disk works when the test says so."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "full")
+        self.may_write = threading.Event()
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        assert self.may_write.wait(20)
+        super().append(entries)
+
+
+async def test_a_commit_that_takes_long_is_left_to_the_loop(path: Path) -> None:
+    """The loop goes on meanwhile, and hears of the end."""
+    journal = StuckJournal(path)
+    writer = JournalWriter(journal, "full")
+    pending = writer.begin_commit([TradingResumed(NOW)])
+    assert pending is not None
+    writer.settle()
+    assert not pending.done()
+    journal.may_write.set()
+    await asyncio.wait_for(pending, 20)
+    assert journal.sequence == 1
+    writer.close()
+
+
+async def test_a_commit_whose_caller_has_gone_does_no_harm(path: Path) -> None:
+    """Whoever awaited it was canceled; the thread goes on with the next."""
+    journal = StuckJournal(path)
+    writer = JournalWriter(journal, "full")
+    abandoned = writer.begin_commit([TradingResumed(NOW)])
+    assert abandoned is not None
+    abandoned.cancel()
+    journal.may_write.set()
+    pending = writer.begin_commit([TradingResumed(NOW + 1)])
+    assert pending is not None
+    writer.settle()
+    await asyncio.wait_for(pending, 20)
+    assert journal.sequence == 2
+    writer.close()
 
 
 def test_a_failed_commit_raises(path: Path) -> None:

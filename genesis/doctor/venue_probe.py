@@ -84,6 +84,7 @@ class VenueProbe:
             log=self._log,
             recv_window_ms=self._settings.orders.recv_window_ms,
             reply_timeout_ms=PROBE_TIMEOUT // NANOS_PER_MS,
+            time_unit=self._endpoints.time_unit,
         )
         try:
             endpoints = await self._reach_all(path)
@@ -109,7 +110,7 @@ class VenueProbe:
 
     async def _reach_all(self, path: RestPath) -> tuple[EndpointFacts, ...]:
         async def ask_time() -> Nanos:
-            samples = await sample_clock(path.venue_time_ms, self._clock.now)
+            samples = await sample_clock(path.venue_time, self._clock.now)
             if isinstance(samples, NoAnswer):
                 raise VenueUnreachable(samples.reason)
             self._samples = samples

@@ -97,7 +97,7 @@ class RestPath(BinancePath):
 
     async def _measure_clock(self) -> NoAnswer | None:
         """Measure the venue's clock by several round trips; return the silence of all, if so."""
-        samples = await sample_clock(self._venue_time, self._clock.now)
+        samples = await sample_clock(self.venue_time, self._clock.now)
         if isinstance(samples, NoAnswer):
             return samples
         self._venue_clock.adjust(samples)

@@ -165,10 +165,11 @@ class BinancePath(abc.ABC):
 
     async def venue_time_ms(self) -> int | NoAnswer:
         """Ask the venue for its clock. See the port."""
-        venue_time = await self._venue_time()
+        venue_time = await self.venue_time()
         return venue_time if isinstance(venue_time, NoAnswer) else venue_time // NANOS_PER_MS
 
-    async def _venue_time(self) -> Nanos | NoAnswer:
+    async def venue_time(self) -> Nanos | NoAnswer:
+        """Ask the venue for its clock, as finely as it tells it."""
         return await self._ask("time", {}, read_time, self._reply_timeout)
 
     async def _list(

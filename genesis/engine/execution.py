@@ -16,6 +16,7 @@ from genesis.domain.orders import (
     Refusal,
     Signal,
 )
+from genesis.engine.account_watch import AccountWatch
 from genesis.engine.adoption import Adoption
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.canary import Canary, CanaryRules
@@ -29,7 +30,6 @@ from genesis.engine.effects import (
 )
 from genesis.engine.entries import (
     AccountBound,
-    BalanceOpened,
     EntriesMissed,
     Entry,
     EpochStarted,
@@ -38,7 +38,6 @@ from genesis.engine.entries import (
     StoppedCleanly,
     TradingHalted,
     TradingResumed,
-    TransferBooked,
 )
 from genesis.engine.external import ExternalActivity
 from genesis.engine.judgement import Judge
@@ -48,8 +47,6 @@ from genesis.engine.order_flow import OrderFlow, OrderRules
 from genesis.engine.reconciliation import (
     TradeCursor,
     VenueView,
-    missing_fills,
-    orders_to_query,
 )
 from genesis.engine.risk_engine import ApprovedOrder, RiskLimits, VenueNow
 from genesis.engine.signal_pipeline import SizingRules
@@ -70,10 +67,9 @@ from genesis.limits import (
     BALANCE_DIFFERENCE_AGE,
     EQUITY_MARK_PERIOD,
     RECONCILE_CONFIRM,
-    RECONCILE_PERIOD,
 )
 from genesis.strategies.base import StrategySpec
-from genesis.units import NANOS_PER_MS, Amount, Nanos, text_from_fixed
+from genesis.units import Amount, Nanos
 
 
 class ExecutionCore:
@@ -136,6 +132,7 @@ class ExecutionCore:
             rules=order_rules,
         )
         self._flow = self._make_flow(order_rules)
+        self._watch = self._make_watch()
         self.canary = self._make_canary(canary_rules)
 
     def _make_flow(self, rules: OrderRules) -> OrderFlow:
@@ -149,6 +146,20 @@ class ExecutionCore:
             approve=self._approve,
             hold_of=self._judge.hold_of,
             meet_stranger=self._adoption.meet,
+        )
+
+    def _make_watch(self) -> AccountWatch:
+        return AccountWatch(
+            ledger=self.ledger,
+            catalogue=self._catalogue,
+            timers=self._timers,
+            books=self._books,
+            cursor=self._cursor,
+            external=self.external,
+            comparison=self.comparison,
+            adoption=self._adoption,
+            listing=self.listing,
+            flow=self._flow,
         )
 
     def _make_canary(self, rules: CanaryRules | None) -> Canary:
@@ -191,12 +202,12 @@ class ExecutionCore:
         if account_id not in (0, state.account_id):
             begun.append(AccountBound(account_id, now))
         started = self._books.record(*begun)
-        self._adoption.begin()
+        self._watch.begin()
         return [
             started,
             *self.canary.begin(now),
             *self._flow.recover(now),
-            self._reconcile(now),
+            self._watch.ask(now),
             *self.listing.begin(now),
         ]
 
@@ -276,26 +287,17 @@ class ExecutionCore:
 
     def on_trades(self, trades: Sequence[Fill], now: Nanos) -> list[Effect]:
         """Take a list of our trades from the venue; book those that were missing."""
-        effects: list[Effect] = []
-        for order, fill in missing_fills(self.ledger, trades):
-            effects += self._books.book_fill(order, fill, now)
-        return self._revalued(effects)
+        return self._revalued(self._watch.take_trades(trades, now))
 
     def on_transfer(
         self, asset: str, amount: Amount, *, cleared_at: Nanos, now: Nanos
     ) -> list[Effect]:
         """Take a deposit or withdrawal that the venue announces: it moves balances, and no PnL."""
-        transfer = TransferBooked(asset=asset, amount=amount, at=now, cleared_at=cleared_at)
-        if self.ledger.knows_transfer(transfer):
-            return []
-        return [
-            self._books.record(transfer),
-            Announce("transfer_booked", {"asset": asset, "amount": text_from_fixed(amount)}),
-        ]
+        return self._watch.take_transfer(asset, amount, cleared_at=cleared_at, now=now)
 
     def on_stream_gap(self, now: Nanos) -> list[Effect]:
         """Take the news that user events may have been missed: look everything up."""
-        return [self._reconcile(now)]
+        return [self._watch.ask(now)]
 
     def on_venue_view(self, view: VenueView, asked: Reconcile, now: Nanos) -> list[Effect]:
         """Compare the venue's view with ours, complete what is missing, and trade on.
@@ -303,30 +305,9 @@ class ExecutionCore:
         `asked` is the question that the view answers. A difference of balances counts only when
         nothing of ours was in flight, and halts trading when it stands.
         """
-        effects = self._take_orders(view, asked, now)
-        effects += self.on_trades(view.trades, now)
-        for order in orders_to_query(self.ledger, view.open_orders, now):
-            self._flow.look_up(order, now)
-        if any(self.listing.lists(symbol) for symbol in view.unlisted):
-            self.listing.doubt(now)
-        self.external.note_open(view.open_orders, now)
-        effects += self.external.take(view.trades, now)
-        self._cursor.advance(view.trades, self.external.is_accounted)
-        self._adoption.meet_trades(
-            self.external.unclassified, were_orders_listed=bool(asked.orders_from)
-        )
-        wait_ms = self._adoption.wait_ms(view.venue_ms)
-        if self._adoption.is_wanted and (wait_ms or not asked.orders_from):
-            self._timers.set(now + wait_ms * NANOS_PER_MS, TimerKind.RECONCILE, "")
-        if self._adoption.is_catching_up:
+        effects = self._watch.take_view(view, asked, now)
+        if self._watch.is_catching_up:
             return self._revalued(effects)
-        if not self.ledger.state.opening_balances:
-            opened = [
-                BalanceOpened(asset, view.balances[asset], now, view.balances_at)
-                for asset in sorted(view.balances)
-            ]
-            effects.append(self._books.record(*opened))
-        effects += self.external.settle(now)
         effects += self._compare_balances(view, asked, now)
         if self.state is EngineState.RECOVERING:
             effects += self._begin_trading(now)
@@ -336,26 +317,20 @@ class ExecutionCore:
 
     def on_venue_silent(self, not_before: Nanos, now: Nanos) -> list[Effect]:
         """Take the news that the venue did not answer: compare soon, but not before a time."""
-        self._timers.set(max(now + RECONCILE_CONFIRM, not_before), TimerKind.RECONCILE, "")
+        self._watch.ask_again(not_before, now)
         return []
 
     def on_listing(
         self, asked: FetchInstruments, answer: ListingOutcome, now: Nanos
     ) -> list[Effect]:
         """Take the rules of instruments as the venue lists them now, ours or another's."""
-        if self._catalogue.by_symbol(asked.symbols[0]) is not None:
-            return self.listing.on_listing(asked, answer, now)
-        return self.external.on_listing(asked, answer, now)
+        return self._watch.take_listing(asked, answer, now)
 
     def on_trades_found(
         self, asked: SearchTrades, answer: tuple[Fill, ...] | NotListed | NoAnswer, now: Nanos
     ) -> list[Effect]:
         """Take the trades that may explain a difference; whose they are may have to be asked."""
-        trades = self.comparison.on_found(asked, answer)
-        effects = self.on_trades(trades, now) + self.external.take(trades, now)
-        self._adoption.meet_trades(self.external.unclassified, were_orders_listed=False)
-        if trades:
-            self._timers.set(now, TimerKind.RECONCILE, "")
+        effects = self._revalued(self._watch.take_found_trades(asked, answer, now))
         return effects + self._halt_for(self.comparison.reason_to_halt(now), now)
 
     def on_quotes(self, quotes: Mapping[int, Quote], now: Nanos) -> list[Effect]:
@@ -375,7 +350,7 @@ class ExecutionCore:
         effects: list[Effect] = []
         for kind, key in self._timers.due(now):
             if kind is TimerKind.RECONCILE:
-                effects.append(self._reconcile(now))
+                effects.append(self._watch.ask(now))
             elif kind is TimerKind.REFRESH_LISTING:
                 effects += self.listing.ask(now)
             else:
@@ -427,37 +402,11 @@ class ExecutionCore:
 
     def compare_now(self, now: Nanos) -> Reconcile:
         """Ask for a full comparison with the venue."""
-        return self._reconcile(now)
+        return self._watch.ask(now)
 
     def _revalued(self, effects: list[Effect]) -> list[Effect]:
         if effects:
             self.valuation.refresh()
-        return effects
-
-    def _reconcile(self, now: Nanos) -> Reconcile:
-        self._timers.set(now + RECONCILE_PERIOD, TimerKind.RECONCILE, "")
-        return Reconcile(
-            trades_from=self._cursor.questions(),
-            orders_from=self._adoption.questions,
-            movements=self.ledger.movements,
-        )
-
-    def _take_orders(self, view: VenueView, asked: Reconcile, now: Nanos) -> list[Effect]:
-        """Fold in what the venue lists of orders, and adopt those of ours that the journal lacks.
-
-        A list that was read before the fence of a start is read again behind it.
-        """
-        effects: list[Effect] = []
-        for report in view.open_orders:
-            effects += self._flow.on_execution_report(report, now)
-        if not asked.orders_from or self._adoption.wait_ms(view.venue_ms):
-            return effects
-        effects += self._adoption.adopt(view.orders, asked.orders_from, now)
-        for report in view.orders:
-            order = self.ledger.order_of(report)
-            if order is not None:
-                effects += self._flow.on_execution_report(report, now)
-                effects += self._flow.take_up(order, now)
         return effects
 
     def _begin_trading(self, now: Nanos) -> list[Effect]:

@@ -37,7 +37,8 @@ from genesis.engine.entries import (
     OrderPrepared,
     SignalId,
 )
-from genesis.engine.ledger import Ledger, encode_state
+from genesis.engine.ledger import Ledger
+from genesis.engine.ledger_state import encode_state
 from genesis.limits import SNAPSHOT_ENTRIES
 from genesis.storage.journal import Journal
 from genesis.storage.recovery import recover_ledger

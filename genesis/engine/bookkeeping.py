@@ -3,7 +3,8 @@
 from genesis.domain.orders import ExecutionReport, Fill, OrderState
 from genesis.engine.effects import Announce, Commit, Effect
 from genesis.engine.entries import Entry, FillBooked, OrderMoved
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.engine.reconciliation import TradeCursor
 from genesis.engine.teller import Teller
 from genesis.units import NANOS_PER_MS, Nanos, text_from_fixed

@@ -25,7 +25,8 @@ from genesis.domain.orders import (
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.effects import Announce, Effect, TryOrder
 from genesis.engine.entries import CanaryBegun, CanaryPassed, CanaryServed, OrderTested
-from genesis.engine.ledger import CanaryRecord, Ledger
+from genesis.engine.ledger import Ledger
+from genesis.engine.ledger_state import CanaryRecord
 from genesis.engine.risk_engine import ApprovedOrder, CanaryCap
 from genesis.engine.timers import TimerKind, Timers
 from genesis.exchange.gateway import OrderTestOutcome, Rejected, Valid

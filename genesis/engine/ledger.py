@@ -5,19 +5,9 @@ executor knows is what the dead one knew at its last commit.
 """
 
 from itertools import islice
-from typing import Final
-
-import msgspec
 
 from genesis.domain.order_ids import OrderIdParts
-from genesis.domain.orders import (
-    TERMINAL_STATES,
-    ExecutionReport,
-    Fill,
-    OrderIntent,
-    OrderState,
-    Side,
-)
+from genesis.domain.orders import ExecutionReport, Fill, Side
 from genesis.domain.positions import BalanceFold, Position
 from genesis.engine.entries import (
     AccountBound,
@@ -45,144 +35,15 @@ from genesis.engine.entries import (
     external_name,
     transfer_name,
 )
+from genesis.engine.ledger_state import CanaryRecord, LedgerState
+from genesis.engine.order import Order
 from genesis.limits import (
     EXTERNAL_TRADES_KEPT,
     SETTLED_ORDERS_KEPT,
     SETTLED_ORDERS_SPARE,
     TRANSFERS_KEPT,
 )
-from genesis.units import Amount, Nanos, Quantity, notional
-
-_ENDED_FROM: Final = OrderState.FILLED
-assert {state for state in OrderState if state >= _ENDED_FROM} == TERMINAL_STATES, (
-    "terminal states have the highest numbers, which is quicker to tell than a set"
-)
-
-FOLD_VERSION: Final = 4
-"""To be raised with every change of what entries add up to: stored states are then passed over."""
-
-
-class Order(msgspec.Struct, gc=False, kw_only=True):
-    """One order of ours, from PREPARED to the end of its fills.
-
-    `filled_quantity` is what the venue says in total, `booked_quantity` and `booked_amount` what
-    its trades with ids add up to. Until the two quantities agree, fills are missing.
-    """
-
-    signal: SignalId
-    attempt: int
-    intent: OrderIntent
-    base_asset: str
-    quote_asset: str
-    timestamp_ms: int
-    receive_window_ms: int
-    signal_at: Nanos
-    prepared_at: Nanos
-    moved_at: Nanos
-    state: OrderState = OrderState.PREPARED
-    venue_order_id: int = 0
-    filled_quantity: Quantity = 0
-    booked_quantity: Quantity = 0
-    booked_amount: Amount = 0
-    booked_trades: set[int] = msgspec.field(default_factory=set)
-    reason: str = ""
-
-    @property
-    def is_terminal(self) -> bool:
-        """Tell whether the order can no longer fill."""
-        return self.state >= _ENDED_FROM
-
-    @property
-    def misses_fills(self) -> bool:
-        """Tell whether the venue has reported more filled than trades have been booked."""
-        return self.booked_quantity < self.filled_quantity
-
-    @property
-    def is_settled(self) -> bool:
-        """Tell whether nothing more is to come of this order."""
-        return self.state >= _ENDED_FROM and self.booked_quantity >= self.filled_quantity
-
-    @property
-    def working_quantity(self) -> Quantity:
-        """Return what may still fill, which risk keeps reserved.
-
-        An order in doubt counts whole; so do fills that are reported but not yet booked.
-        """
-        if self.is_terminal:
-            return max(0, self.filled_quantity - self.booked_quantity)
-        return self.intent.quantity - self.booked_quantity
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Tell whether it is unknown if the order exists at the venue."""
-        return self.state is OrderState.OUTCOME_UNKNOWN
-
-
-class CanaryRecord(msgspec.Struct, kw_only=True):
-    """How far a program's canary is: the symbols tried, the time confirmed, what was before it."""
-
-    program: str = ""
-    tested: dict[str, None] = msgspec.field(default_factory=dict)
-    served: Nanos = 0
-    has_passed: bool = False
-    orders_before: int = 0
-    fills_before: int = 0
-
-
-class LedgerState(msgspec.Struct, kw_only=True):
-    """Everything the fold holds, in a form that can be stored and read back whole.
-
-    `high_water` is, by strategy, the epoch and sequence of the last signal that had its verdict,
-    and the last attempt that was made for it (0: it was refused). `incomplete_since` is the time
-    from which the journal may lack orders, None while it is known to be whole. All that others have
-    traded on the account up to `accounted_until`, the venue's time, is a part of the balances;
-    `external_trades` are those booked since, each with its time.
-    """
-
-    fold_version: int = FOLD_VERSION
-    written_at: Nanos = 0
-    incomplete_since: Nanos | None = None
-    epoch: int = 0
-    boot_id: str = ""
-    account_id: int = 0
-    is_synced: bool = True
-    stopped_cleanly: bool = True
-    live_orders: dict[str, Order] = msgspec.field(default_factory=dict)
-    settled_orders: dict[str, Order] = msgspec.field(default_factory=dict)
-    positions: dict[str, dict[str, Position]] = msgspec.field(default_factory=dict)
-    opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
-    balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
-    fees: dict[str, Amount] = msgspec.field(default_factory=dict)
-    accounted_until: Nanos = 0
-    external_trades: dict[str, Nanos] = msgspec.field(default_factory=dict)
-    external_fills: int = 0
-    recent_transfers: dict[str, None] = msgspec.field(default_factory=dict)
-    high_water: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict)
-    last_trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
-    halt_reason: str = ""
-    halted_strategies: dict[str, str] = msgspec.field(default_factory=dict)
-    orders_prepared: int = 0
-    fills_booked: int = 0
-    transfers_booked: int = 0
-    refusals: dict[str, int] = msgspec.field(default_factory=dict)
-    peak_equity: Amount = 0
-    day: int = 0
-    day_opening_equity: Amount = 0
-    canary: CanaryRecord | None = None
-
-
-def encode_state(state: LedgerState) -> bytes:
-    """Return a state as it is stored."""
-    return msgspec.json.encode(state)
-
-
-def decode_state(stored: bytes) -> LedgerState | None:
-    """Return a stored state, or None if another version of the fold made it."""
-    try:
-        state = msgspec.json.decode(stored, type=LedgerState)
-    except msgspec.MsgspecError:
-        return None
-    return state if state.fold_version == FOLD_VERSION else None
+from genesis.units import Amount, Nanos, notional
 
 
 class Ledger:

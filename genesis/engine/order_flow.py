@@ -32,7 +32,8 @@ from genesis.engine.effects import (
     SubmitOrder,
 )
 from genesis.engine.entries import OrderPrepared, SignalId, TradingHalted
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.engine.resolution import Resolver
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.engine.state_machine import can_move

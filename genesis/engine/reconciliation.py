@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from genesis.domain.orders import ExecutionReport, Fill, OrderState
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.limits import (
     RECONCILE_CONFIRM,
     RECONCILE_ORDER_AGE,

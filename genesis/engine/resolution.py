@@ -8,7 +8,7 @@ an order that is not found was never executed (`reliability.md` section 2).
 from genesis.domain.orders import OrderState
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.effects import Announce, Effect
-from genesis.engine.ledger import Order
+from genesis.engine.order import Order
 from genesis.engine.state_machine import can_move
 from genesis.engine.timers import TimerKind, Timers
 from genesis.limits import QUERY_DELAYS

@@ -6,7 +6,8 @@ from typing import Final
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.orders import Fill, OrderReport, OrderState, ReportKind, Side, Signal
 from genesis.engine.effects import Tell
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.strategies.base import StrategySpec
 from genesis.units import SCALE, Nanos, Quantity
 

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from genesis.engine.ledger import Ledger, decode_state
+from genesis.engine.ledger import Ledger
+from genesis.engine.ledger_state import decode_state
 from genesis.storage.journal import Journal
 
 

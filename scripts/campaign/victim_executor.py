@@ -9,7 +9,8 @@ from genesis.clock import EngineClock
 from genesis.engine.engine import TradingEngine
 from genesis.engine.entries import Entry, SignalId
 from genesis.engine.execution import ExecutionCore
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.engine.resolution import Resolver
 from genesis.exchange.binance.venue_path import BinancePath
 from genesis.exchange.binance.ws_gateway import WsGateway

@@ -13,7 +13,8 @@ from genesis.domain.market import Quote
 from genesis.domain.orders import OrderReport, OrderState, OrderType
 from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.engine.risk_engine import RiskLimits
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.gateway import Gateway, UserEvent

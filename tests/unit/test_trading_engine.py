@@ -10,7 +10,7 @@ from genesis.domain.orders import OrderState, RefusalRule, ReportKind
 from genesis.engine import venue_questions
 from genesis.engine.canary import CanaryRules
 from genesis.engine.entries import OrderMoved, OrderPrepared, OrderTested
-from genesis.engine.ledger import decode_state
+from genesis.engine.ledger_state import decode_state
 from genesis.engine.state_machine import EngineState, IllegalMove
 from genesis.errors import StorageError
 from genesis.exchange.gateway import (

@@ -10,7 +10,8 @@ from genesis.engine.account_summary import summarize
 from genesis.engine.canary import CanaryPhase, CanaryRules
 from genesis.engine.effects import Announce, FetchInstruments, TryOrder
 from genesis.engine.entries import CanaryBegun, CanaryPassed, CanaryServed, Entry, SignalRefused
-from genesis.engine.ledger import Ledger, decode_state, encode_state
+from genesis.engine.ledger import Ledger
+from genesis.engine.ledger_state import decode_state, encode_state
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import NoAnswer, Rejected, Valid
 from genesis.status import CanarySummary

@@ -13,7 +13,8 @@ from genesis.engine.entries import (
     TradingHalted,
     TradingResumed,
 )
-from genesis.engine.ledger import Ledger, LedgerState
+from genesis.engine.ledger import Ledger
+from genesis.engine.ledger_state import LedgerState
 from genesis.limits import SETTLED_ORDERS_KEPT
 from tests.support.builders import LOT, NOW, SECOND, VENUE_MS, fill, intent
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from genesis.domain.orders import ExecutionReport, OrderState
 from genesis.engine.effects import FetchTrades
-from genesis.engine.ledger import Order
+from genesis.engine.order import Order
 from genesis.exchange.binance.messages import (
     decode_event,
     decode_order,

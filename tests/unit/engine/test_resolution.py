@@ -5,7 +5,8 @@ import pytest
 from genesis.domain.orders import OrderState
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.entries import OrderMoved, OrderPrepared, SignalId
-from genesis.engine.ledger import Ledger, Order
+from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.engine.reconciliation import TradeCursor
 from genesis.engine.resolution import Resolver
 from genesis.engine.teller import Teller

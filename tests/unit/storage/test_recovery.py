@@ -18,7 +18,9 @@ from genesis.engine.entries import (
     OrderPrepared,
     SignalId,
 )
-from genesis.engine.ledger import FOLD_VERSION, Ledger, LedgerState, Order, encode_state
+from genesis.engine.ledger import Ledger
+from genesis.engine.ledger_state import FOLD_VERSION, LedgerState, encode_state
+from genesis.engine.order import Order
 from genesis.errors import StorageError
 from genesis.storage.journal import Journal
 from genesis.storage.recovery import recover_ledger

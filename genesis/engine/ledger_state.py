@@ -1,0 +1,79 @@
+"""What the executor's memory holds, in a form that is stored beside the journal and read back."""
+
+from typing import Final
+
+import msgspec
+
+from genesis.domain.positions import Position
+from genesis.engine.order import Order
+from genesis.units import Amount, Nanos
+
+FOLD_VERSION: Final = 4
+"""To be raised with every change of what entries add up to: stored states are then passed over."""
+
+
+class CanaryRecord(msgspec.Struct, kw_only=True):
+    """How far a program's canary is: the symbols tried, the time confirmed, what was before it."""
+
+    program: str = ""
+    tested: dict[str, None] = msgspec.field(default_factory=dict)
+    served: Nanos = 0
+    has_passed: bool = False
+    orders_before: int = 0
+    fills_before: int = 0
+
+
+class LedgerState(msgspec.Struct, kw_only=True):
+    """Everything the fold holds, in a form that can be stored and read back whole.
+
+    `high_water` is, by strategy, the epoch and sequence of the last signal that had its verdict,
+    and the last attempt that was made for it (0: it was refused). `incomplete_since` is the time
+    from which the journal may lack orders, None while it is known to be whole. All that others have
+    traded on the account up to `accounted_until`, the venue's time, is a part of the balances;
+    `external_trades` are those booked since, each with its time.
+    """
+
+    fold_version: int = FOLD_VERSION
+    written_at: Nanos = 0
+    incomplete_since: Nanos | None = None
+    epoch: int = 0
+    boot_id: str = ""
+    account_id: int = 0
+    is_synced: bool = True
+    stopped_cleanly: bool = True
+    live_orders: dict[str, Order] = msgspec.field(default_factory=dict)
+    settled_orders: dict[str, Order] = msgspec.field(default_factory=dict)
+    positions: dict[str, dict[str, Position]] = msgspec.field(default_factory=dict)
+    opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
+    balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
+    fees: dict[str, Amount] = msgspec.field(default_factory=dict)
+    accounted_until: Nanos = 0
+    external_trades: dict[str, Nanos] = msgspec.field(default_factory=dict)
+    external_fills: int = 0
+    recent_transfers: dict[str, None] = msgspec.field(default_factory=dict)
+    high_water: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict)
+    last_trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
+    halt_reason: str = ""
+    halted_strategies: dict[str, str] = msgspec.field(default_factory=dict)
+    orders_prepared: int = 0
+    fills_booked: int = 0
+    transfers_booked: int = 0
+    refusals: dict[str, int] = msgspec.field(default_factory=dict)
+    peak_equity: Amount = 0
+    day: int = 0
+    day_opening_equity: Amount = 0
+    canary: CanaryRecord | None = None
+
+
+def encode_state(state: LedgerState) -> bytes:
+    """Return a state as it is stored."""
+    return msgspec.json.encode(state)
+
+
+def decode_state(stored: bytes) -> LedgerState | None:
+    """Return a stored state, or None if another version of the fold made it."""
+    try:
+        state = msgspec.json.decode(stored, type=LedgerState)
+    except msgspec.MsgspecError:
+        return None
+    return state if state.fold_version == FOLD_VERSION else None

@@ -27,7 +27,8 @@ from genesis.engine.effects import Announce, Effect, TryOrder
 from genesis.engine.entries import CanaryBegun, CanaryPassed, CanaryServed, OrderTested
 from genesis.engine.ledger import Ledger
 from genesis.engine.ledger_state import CanaryRecord
-from genesis.engine.risk_engine import ApprovedOrder, CanaryCap
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_facts import CanaryCap
 from genesis.engine.timers import TimerKind, Timers
 from genesis.exchange.gateway import OrderTestOutcome, Rejected, Valid
 from genesis.limits import CANARY_STEP_MAX, CANARY_TEST_RETRY, RECONCILE_CONFIRM

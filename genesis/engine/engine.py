@@ -36,7 +36,8 @@ from genesis.engine.effects import (
 from genesis.engine.entries import Entry
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger_state import encode_state
-from genesis.engine.risk_engine import ApprovedOrder, VenueNow
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_facts import VenueNow
 from genesis.engine.state_machine import EngineState, requires_state
 from genesis.engine.venue_questions import Sighting, fetch_view, look_up_order
 from genesis.exchange.gateway import (

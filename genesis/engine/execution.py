@@ -48,7 +48,8 @@ from genesis.engine.reconciliation import (
     TradeCursor,
     VenueView,
 )
-from genesis.engine.risk_engine import ApprovedOrder, RiskLimits, VenueNow
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_facts import RiskLimits, VenueNow
 from genesis.engine.signal_pipeline import SizingRules
 from genesis.engine.state_machine import EngineState, next_engine_state
 from genesis.engine.teller import Teller

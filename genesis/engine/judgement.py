@@ -11,14 +11,8 @@ from genesis.domain.market import Quote
 from genesis.domain.orders import Hold, OrderIntent, Refusal, Side, Signal
 from genesis.engine.external import ExternalActivity
 from genesis.engine.ledger import Ledger
-from genesis.engine.risk_engine import (
-    ApprovedOrder,
-    CanaryCap,
-    RiskFacts,
-    RiskLimits,
-    VenueNow,
-    judge,
-)
+from genesis.engine.risk_engine import ApprovedOrder, judge
+from genesis.engine.risk_facts import CanaryCap, RiskFacts, RiskLimits, VenueNow
 from genesis.engine.signal_pipeline import SignalContext, SizingRules, make_intent
 from genesis.engine.state_machine import EngineState
 from genesis.engine.valuation import Valuation

@@ -5,7 +5,7 @@ from decimal import Decimal
 from genesis.config import Settings
 from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
-from genesis.engine.risk_engine import BASIS_POINTS, RiskLimits
+from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
 from genesis.engine.signal_pipeline import SizingRules
 from genesis.exchange.circuit_breaker import BreakerPolicy
 from genesis.exchange.connection_life import ConnectionPolicy

@@ -21,7 +21,7 @@ from genesis.engine.effects import (
     Tell,
 )
 from genesis.engine.execution import ExecutionCore
-from genesis.engine.risk_engine import VenueNow
+from genesis.engine.risk_facts import VenueNow
 from genesis.engine.state_machine import EngineState
 from genesis.errors import StorageError
 from genesis.exchange.gateway import (

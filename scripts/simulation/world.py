@@ -19,7 +19,7 @@ from genesis.domain.orders import OrderReport, Signal
 from genesis.engine.effects import Announce, Effect, SubmitOrder
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.order_flow import OrderRules
-from genesis.engine.risk_engine import RiskLimits
+from genesis.engine.risk_facts import RiskLimits
 from genesis.engine.signal_pipeline import SizingRules
 from genesis.exchange.gateway import UserEvent
 from genesis.strategies.base import StrategySpec

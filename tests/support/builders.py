@@ -20,7 +20,7 @@ from genesis.domain.orders import (
     TimeInForce,
 )
 from genesis.engine.order_flow import OrderRules
-from genesis.engine.risk_engine import RiskLimits
+from genesis.engine.risk_facts import RiskLimits
 from genesis.engine.signal_pipeline import SizingRules
 from genesis.strategies.base import StrategySpec
 from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos, Price, Quantity

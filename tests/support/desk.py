@@ -23,7 +23,7 @@ from genesis.engine.entries import Entry, OrderPrepared
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.reconciliation import VenueView
-from genesis.engine.risk_engine import VenueNow
+from genesis.engine.risk_facts import VenueNow
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import (
     Accepted,

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from genesis.domain.orders import ExecutionReport, Fill, Hold
-from genesis.engine import risk_engine
 from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_facts import is_reduction
 from genesis.exchange.gateway import (
     Account,
     Balance,
@@ -76,7 +76,7 @@ class ScriptedGateway:
             client_order_id=client_order_id,
             symbol=order.intent.symbol,
             timestamp_ms=timestamp_ms,
-            is_reduction=risk_engine.is_reduction(order.intent),
+            is_reduction=is_reduction(order.intent),
             frame=client_order_id.encode(),
         )
 

@@ -15,7 +15,7 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
-from genesis.engine.risk_engine import RiskLimits
+from genesis.engine.risk_facts import RiskLimits
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.gateway import Gateway, UserEvent
 from genesis.ipc.histogram import BUCKETS, HistogramRecorder, Stage

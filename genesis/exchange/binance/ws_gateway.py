@@ -13,7 +13,8 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.domain.orders import Hold
-from genesis.engine.risk_engine import ApprovedOrder, is_reduction
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_facts import is_reduction
 from genesis.exchange.binance import requests
 from genesis.exchange.binance.outcomes import (
     Fate,

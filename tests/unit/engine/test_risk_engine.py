@@ -6,15 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
-from genesis.engine.risk_engine import (
-    ApprovedOrder,
+from genesis.engine.risk_engine import ApprovedOrder, judge
+from genesis.engine.risk_facts import (
     CanaryCap,
     RiskFacts,
     RiskLimits,
     VenueNow,
     entry_notional,
     is_reduction,
-    judge,
 )
 from genesis.engine.state_machine import EngineState
 from genesis.units import SCALE

@@ -1,0 +1,137 @@
+"""Rules of prudence: how much is risked. They bind orders that enlarge a position, and no other."""
+
+from typing import Final
+
+from genesis.domain.orders import Refusal, RefusalRule
+from genesis.engine.risk_facts import (
+    BASIS_POINTS,
+    RiskCase,
+    RiskRule,
+    amount_refusal,
+    entry_notional,
+    refusal_of,
+)
+from genesis.units import NANOS_PER_MS, notional, text_from_fixed
+
+
+def _check_data_age(case: RiskCase) -> Refusal | None:
+    limit_ms = case.limits.data_age_max // NANOS_PER_MS
+    if case.facts.quote is None:
+        return refusal_of(RefusalRule.DATA_AGE, f"{limit_ms} ms", "no quote")
+    age = case.now - case.facts.quote.received_at
+    if age > case.limits.data_age_max:
+        return refusal_of(RefusalRule.DATA_AGE, f"{limit_ms} ms", f"{age // NANOS_PER_MS} ms")
+    return None
+
+
+def _check_price_collar(case: RiskCase) -> Refusal | None:
+    if case.facts.quote is None:
+        return refusal_of(
+            RefusalRule.PRICE_COLLAR, f"{case.limits.price_collar_bps} bps", "no quote"
+        )
+    middle = (case.facts.quote.bid_price + case.facts.quote.ask_price) // 2
+    price = case.intent.limit_price or case.intent.reference_price
+    if abs(price - middle) * BASIS_POINTS > case.limits.price_collar_bps * middle:
+        return refusal_of(
+            RefusalRule.PRICE_COLLAR,
+            f"{case.limits.price_collar_bps} bps of {text_from_fixed(middle)}",
+            text_from_fixed(price),
+        )
+    return None
+
+
+def _check_canary(case: RiskCase) -> Refusal | None:
+    """Refuse an entry that is large, or was never tried, while a canary is under way."""
+    cap = case.facts.canary
+    if cap is None:
+        return None
+    if not cap.is_tested:
+        return refusal_of(RefusalRule.CANARY, "order.test passed", "not yet")
+    worth = entry_notional(case.intent)
+    return (
+        None if worth <= cap.notional else amount_refusal(RefusalRule.CANARY, cap.notional, worth)
+    )
+
+
+def _check_order_notional(case: RiskCase) -> Refusal | None:
+    worth = entry_notional(case.intent)
+    if worth > case.limits.order_notional_max:
+        return amount_refusal(RefusalRule.ORDER_NOTIONAL, case.limits.order_notional_max, worth)
+    return None
+
+
+def _check_position(case: RiskCase) -> Refusal | None:
+    """Refuse an entry that could carry the position past its limit.
+
+    Working entries count as filled, so two orders in flight cannot pass a limit together.
+    """
+    price = case.intent.limit_price or case.intent.reference_price
+    after = notional(price, case.facts.held + case.facts.working_entry + case.intent.quantity)
+    limit = case.facts.equity * case.limits.position_bps // BASIS_POINTS
+    return None if after <= limit else amount_refusal(RefusalRule.POSITION_LIMIT, limit, after)
+
+
+def _check_exposure(case: RiskCase) -> Refusal | None:
+    after = case.facts.exposure + entry_notional(case.intent)
+    limit = case.facts.equity * case.limits.exposure_bps // BASIS_POINTS
+    return None if after <= limit else amount_refusal(RefusalRule.EXPOSURE, limit, after)
+
+
+def _check_balance(case: RiskCase) -> Refusal | None:
+    needed = entry_notional(case.intent)
+    if needed > case.facts.available:
+        return amount_refusal(RefusalRule.BALANCE, case.facts.available, needed)
+    return None
+
+
+def _check_open_orders(case: RiskCase) -> Refusal | None:
+    if case.facts.open_orders >= case.limits.open_orders_max:
+        return refusal_of(
+            RefusalRule.OPEN_ORDERS, case.limits.open_orders_max, case.facts.open_orders
+        )
+    if case.facts.open_orders_of_strategy >= case.limits.open_orders_per_strategy_max:
+        return refusal_of(
+            RefusalRule.OPEN_ORDERS_OF_STRATEGY,
+            case.limits.open_orders_per_strategy_max,
+            case.facts.open_orders_of_strategy,
+        )
+    return None
+
+
+def _check_order_rate(case: RiskCase) -> Refusal | None:
+    if case.facts.orders_in_last_second >= case.limits.orders_per_second_max:
+        return refusal_of(
+            RefusalRule.ORDER_RATE,
+            case.limits.orders_per_second_max,
+            case.facts.orders_in_last_second,
+        )
+    return None
+
+
+def _check_daily_loss(case: RiskCase) -> Refusal | None:
+    if -case.facts.day_profit >= case.limits.daily_loss_max:
+        return amount_refusal(
+            RefusalRule.DAILY_LOSS, case.limits.daily_loss_max, -case.facts.day_profit
+        )
+    return None
+
+
+def _check_drawdown(case: RiskCase) -> Refusal | None:
+    fall = case.facts.peak_equity - case.facts.equity
+    limit = case.facts.peak_equity * case.limits.drawdown_halt_bps // BASIS_POINTS
+    return None if fall < limit else amount_refusal(RefusalRule.DRAWDOWN, limit, fall)
+
+
+PRUDENCE: Final[tuple[RiskRule, ...]] = (
+    _check_data_age,
+    _check_price_collar,
+    _check_canary,
+    _check_order_notional,
+    _check_position,
+    _check_exposure,
+    _check_balance,
+    _check_open_orders,
+    _check_order_rate,
+    _check_daily_loss,
+    _check_drawdown,
+)

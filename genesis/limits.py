@@ -272,6 +272,18 @@ TRAILS_KEPT: Final = 1_024  # orders followed for the latency histograms
 SIGNAL_TIMES_KEPT: Final = 1_024  # for rates by the second
 EQUITY_MARK_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
 REFUSAL_RULES_MAX: Final = 1 << 16  # a report carries its rule as two bytes
+CURVE_WHOLE: Final = 1_000_000  # a volume curve is in millionths
+CURVE_BUCKETS_MAX: Final = 288  # five minutes of a day
+SLICES_MAX: Final = 10_000
+PARENTS_MAX: Final = 100  # worked at once
+PARENTS_KEPT: Final = 64  # after their end, for late fills and the report
+PARENTS_SHOWN_MAX: Final = 8
+PARENT_CHILDREN_BITS: Final = 20  # of a child's sequence; the rest is its parent's number
+PARENT_DURATION_MAX: Final[Nanos] = 86_400 * NANOS_PER_SECOND
+PARENT_PATIENCE_MIN: Final[Nanos] = 10 * NANOS_PER_SECOND  # doubts of the last child among it
+CHILD_SPACING: Final[Nanos] = 100 * NANOS_PER_MS  # between two children of a parent
+VOLUME_BUCKET: Final[Nanos] = 5 * NANOS_PER_SECOND
+VOLUME_BUCKETS_KEPT: Final = 720  # an hour
 
 # Links: shared segments, rings, tables, the status board.
 

@@ -1,0 +1,1 @@
+"""Execution algorithms: a large parent order, cut into children over time and volume. Pure."""

@@ -21,7 +21,7 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
-from genesis.engine.rules import canary_rules, order_rules, risk_limits, sizing_rules
+from genesis.engine.rules import canary_rules, order_rules, risk_limits, signal_rules
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.engine.venue_questions import read_account
@@ -121,7 +121,7 @@ class _Executor:
             catalogue=context.catalogue,
             strategies=spec.strategies,
             limits=risk_limits(settings),
-            sizing=sizing_rules(settings),
+            signal_rules=signal_rules(settings),
             order_rules=order_rules(settings, tag),
             capital=fixed_from_decimal(settings.capital_quote),
             ledger=ledger,

@@ -50,7 +50,7 @@ from genesis.engine.reconciliation import (
 )
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.engine.risk_facts import RiskLimits, VenueNow
-from genesis.engine.signal_pipeline import SizingRules
+from genesis.engine.signals.case import SignalRules
 from genesis.engine.state_machine import EngineState, next_engine_state
 from genesis.engine.teller import Teller
 from genesis.engine.timers import TimerKind, Timers
@@ -82,7 +82,7 @@ class ExecutionCore:
         catalogue: InstrumentCatalogue,
         strategies: Sequence[StrategySpec],
         limits: RiskLimits,
-        sizing: SizingRules,
+        signal_rules: SignalRules,
         order_rules: OrderRules,
         capital: Amount,
         ledger: Ledger,
@@ -121,7 +121,7 @@ class ExecutionCore:
             valuation=self.valuation,
             catalogue=catalogue,
             limits=limits,
-            sizing=sizing,
+            signal_rules=signal_rules,
             external=self.external,
         )
         self._adoption = Adoption(

@@ -1,23 +1,22 @@
 """What the rules look at, gathered from the ledger, the market and the clock for each judgement."""
 
-from collections import deque
 from collections.abc import Mapping
 
-import msgspec
-
 from genesis.domain.filters import FilterFacts
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import Hold, OrderIntent, Refusal, Side, Signal
 from genesis.engine.external import ExternalActivity
 from genesis.engine.ledger import Ledger
+from genesis.engine.pace import Pace
 from genesis.engine.risk_engine import ApprovedOrder, judge
 from genesis.engine.risk_facts import CanaryCap, RiskFacts, RiskLimits, VenueNow
-from genesis.engine.signal_pipeline import SignalContext, SizingRules, make_intent
+from genesis.engine.signal_pipeline import make_intent
+from genesis.engine.signals.case import SignalRules
+from genesis.engine.signals.facts import SignalFacts
 from genesis.engine.state_machine import EngineState
 from genesis.engine.valuation import Valuation
-from genesis.limits import SIGNAL_TIMES_KEPT
-from genesis.units import NANOS_PER_SECOND, Nanos, Quantity
+from genesis.units import Nanos, Quantity
 
 
 class Judge:
@@ -30,18 +29,18 @@ class Judge:
         valuation: Valuation,
         catalogue: InstrumentCatalogue,
         limits: RiskLimits,
-        sizing: SizingRules,
+        signal_rules: SignalRules,
         external: ExternalActivity,
     ) -> None:
         self._ledger = ledger
         self._valuation = valuation
         self._catalogue = catalogue
         self._limits = limits
-        self._sizing = sizing
+        self._signal_rules = signal_rules
+        self._signal_facts = SignalFacts(ledger, valuation)
         self._external = external
         self._quotes: dict[int, Quote] = {}
-        self._signal_times: dict[int, deque[Nanos]] = {}
-        self._order_times: deque[Nanos] = deque(maxlen=SIGNAL_TIMES_KEPT)
+        self._order_pace = Pace()
         self._venue = VenueNow(0)
 
     def learn_venue(self, venue: VenueNow) -> None:
@@ -71,10 +70,16 @@ class Judge:
         instrument = self._catalogue[signal.instrument_id]
         if quote is not None:
             self._quotes[signal.instrument_id] = quote
-        context = self._signal_context(signal, strategy_id, instrument, quote, now)
-        if canary is not None:
-            context = msgspec.structs.replace(context, entry_max=canary.notional)
-        intent = make_intent(signal, context, self._sizing, client_order_id, now)
+        context = self._signal_facts.context(
+            strategy_id,
+            instrument,
+            quote,
+            entry_max=None if canary is None else canary.notional,
+            now=now,
+        )
+        intent = make_intent(
+            signal, context, self._signal_rules, client_order_id=client_order_id, now=now
+        )
         return intent if isinstance(intent, Refusal) else self.approve(intent, state, canary, now)
 
     def quote_of(self, instrument_id: int) -> Quote | None:
@@ -87,7 +92,7 @@ class Judge:
         """Hear the risk engine on an intent; an approved one counts as an order from now."""
         ledger, valuation = self._ledger, self._valuation
         held = ledger.position(intent.strategy_id, intent.symbol).quantity
-        entry, exit_ = self._working(intent.strategy_id, intent.symbol)
+        working = self._signal_facts.working(intent.strategy_id, intent.symbol)
         live = ledger.state.live_orders
         reserved = ledger.working_entry_notional()
         facts = RiskFacts(
@@ -95,8 +100,8 @@ class Judge:
             instrument=self._catalogue[intent.instrument_id],
             quote=self._quotes.get(intent.instrument_id),
             held=held,
-            working_entry=entry,
-            working_exit=exit_,
+            working_entry=working.entry,
+            working_exit=working.exit,
             exposure=valuation.exposure + reserved,
             available=valuation.cash - reserved,
             equity=valuation.equity,
@@ -106,14 +111,14 @@ class Judge:
             open_orders_of_strategy=sum(
                 order.intent.strategy_id == intent.strategy_id for order in live.values()
             ),
-            orders_in_last_second=_in_last_second(self._order_times, now),
-            filters=self._filter_facts(intent, held - exit_),
+            orders_in_last_second=self._order_pace.in_last_second(now),
+            filters=self._filter_facts(intent, held - working.exit),
             venue=self._venue,
             canary=canary,
         )
         verdict = judge(intent, facts, self._limits, now)
         if isinstance(verdict, ApprovedOrder):
-            self._order_times.append(now)
+            self._order_pace.note(now)
         return verdict
 
     def _filter_facts(self, intent: OrderIntent, sellable: Quantity) -> FilterFacts:
@@ -138,44 +143,3 @@ class Judge:
             open_orders=len(ours_here) + len(theirs_here),
             open_orders_of_account=len(ours) + len(theirs),
         )
-
-    def _signal_context(
-        self,
-        signal: Signal,
-        strategy_id: str,
-        instrument: Instrument,
-        quote: Quote | None,
-        now: Nanos,
-    ) -> SignalContext:
-        times = self._signal_times.setdefault(
-            signal.strategy_number, deque(maxlen=SIGNAL_TIMES_KEPT)
-        )
-        times.append(now)
-        entry, exit_ = self._working(strategy_id, instrument.symbol)
-        state = self._ledger.state
-        return SignalContext(
-            strategy_id=strategy_id,
-            instrument=instrument,
-            quote=quote,
-            equity=self._valuation.equity,
-            held=self._ledger.position(strategy_id, instrument.symbol).quantity,
-            working_entry=entry,
-            working_exit=exit_,
-            signals_in_last_second=_in_last_second(times, now),
-            halt_reason=state.halt_reason or state.halted_strategies.get(strategy_id, ""),
-        )
-
-    def _working(self, strategy_id: str, symbol: str) -> tuple[int, int]:
-        """Return the quantities a strategy has working, entries and exits, in one instrument."""
-        entry = exit_ = 0
-        for order in self._ledger.state.live_orders.values():
-            if order.intent.strategy_id == strategy_id and order.intent.symbol == symbol:
-                if order.intent.side is Side.BUY:
-                    entry += order.working_quantity
-                else:
-                    exit_ += order.working_quantity
-        return entry, exit_
-
-
-def _in_last_second(times: deque[Nanos], now: Nanos) -> int:
-    return sum(1 for at in times if now - at < NANOS_PER_SECOND)

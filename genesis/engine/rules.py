@@ -6,7 +6,7 @@ from genesis.config import Settings
 from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
-from genesis.engine.signal_pipeline import SizingRules
+from genesis.engine.signals.case import SignalRules, SizingRules
 from genesis.exchange.circuit_breaker import BreakerPolicy
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.rate_limits import RateLimits, RateShares
@@ -30,13 +30,16 @@ def risk_limits(settings: Settings) -> RiskLimits:
     )
 
 
-def sizing_rules(settings: Settings) -> SizingRules:
-    """Return how entries are sized: the allowed exposure, dealt equally over the strategies."""
-    return SizingRules(
-        allotment_bps=_basis_points(settings.risk.exposure_fraction),
-        position_bps=_basis_points(settings.risk.position_fraction),
-        strategy_count=settings.strategy_count,
-        signals_per_second_max=settings.risk.signals_per_second,
+def signal_rules(settings: Settings) -> SignalRules:
+    """Return the numbers of the pipeline; the allowed exposure is dealt equally over strategies."""
+    risk = settings.risk
+    return SignalRules(
+        sizing=SizingRules(
+            allotment_bps=_basis_points(risk.exposure_fraction),
+            position_bps=_basis_points(risk.position_fraction),
+            strategy_count=settings.strategy_count,
+        ),
+        signals_per_second_max=risk.signals_per_second,
     )
 
 

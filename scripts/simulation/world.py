@@ -20,7 +20,7 @@ from genesis.engine.effects import Announce, Effect, SubmitOrder
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
-from genesis.engine.signal_pipeline import SizingRules
+from genesis.engine.signals.case import SignalRules, SizingRules
 from genesis.exchange.gateway import UserEvent
 from genesis.strategies.base import StrategySpec
 from genesis.units import SCALE, Amount, Nanos, Price
@@ -80,8 +80,9 @@ LIMITS: Final = RiskLimits(
     daily_loss_max=50_000 * SCALE,
     drawdown_halt_bps=5_000,
 )
-SIZING: Final = SizingRules(
-    allotment_bps=6_000, position_bps=500, strategy_count=4, signals_per_second_max=10
+SIGNAL_RULES: Final = SignalRules(
+    sizing=SizingRules(allotment_bps=6_000, position_bps=500, strategy_count=4),
+    signals_per_second_max=10,
 )
 RULES: Final = OrderRules(
     account_tag=ACCOUNT_TAG,
@@ -297,7 +298,7 @@ class World:
             catalogue=InstrumentCatalogue(CATALOGUE),
             strategies=[strategy.spec for strategy in self._strategies.values()],
             limits=LIMITS,
-            sizing=SIZING,
+            signal_rules=SIGNAL_RULES,
             order_rules=msgspec.structs.replace(RULES, is_synced=self._disk.durability == "full"),
             capital=CAPITAL,
             ledger=ledger,

@@ -21,7 +21,7 @@ from tests.support.builders import (
     order_rules,
     quote,
     risk_limits,
-    sizing_rules,
+    signal_rules,
     strategy,
 )
 from tests.support.desk import ORDER
@@ -92,7 +92,7 @@ class Bench:
             catalogue=catalogue(),
             strategies=[strategy()],
             limits=risk_limits(),
-            sizing=sizing_rules(),
+            signal_rules=signal_rules(),
             order_rules=order_rules(),
             capital=CAPITAL,
             ledger=ledger or Ledger(),

@@ -21,7 +21,7 @@ from genesis.domain.orders import (
 )
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
-from genesis.engine.signal_pipeline import SizingRules
+from genesis.engine.signals.case import SignalRules, SizingRules
 from genesis.strategies.base import StrategySpec
 from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos, Price, Quantity
 
@@ -253,11 +253,10 @@ def risk_limits() -> RiskLimits:
     )
 
 
-def sizing_rules() -> SizingRules:
-    """Return the sizing of 60 strategies on 60 % of equity: 1 % each."""
-    return SizingRules(
-        allotment_bps=6_000, position_bps=500, strategy_count=60, signals_per_second_max=10
-    )
+def signal_rules(**sizing: object) -> SignalRules:
+    """Return the rules of 60 strategies on 60 % of equity, 1 % each; `sizing` changes some."""
+    plain = SizingRules(allotment_bps=6_000, position_bps=500, strategy_count=60)
+    return SignalRules(sizing=msgspec.structs.replace(plain, **sizing), signals_per_second_max=10)
 
 
 def order_rules(*, is_synced: bool = False) -> OrderRules:

@@ -47,7 +47,7 @@ from tests.support.builders import (
     report,
     risk_limits,
     signal,
-    sizing_rules,
+    signal_rules,
     strategy,
 )
 
@@ -75,7 +75,7 @@ class Desk:
             catalogue=catalogue() if instruments is None else InstrumentCatalogue(instruments),
             strategies=[strategy(), strategy(8, "breakout-1", "ETHUSDT")],
             limits=risk_limits(),
-            sizing=sizing_rules(),
+            signal_rules=signal_rules(),
             order_rules=order_rules(is_synced=is_synced),
             capital=CAPITAL,
             ledger=ledger,

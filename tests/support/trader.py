@@ -31,7 +31,7 @@ from tests.support.builders import (
     quote,
     risk_limits,
     signal,
-    sizing_rules,
+    signal_rules,
     strategy,
 )
 from tests.support.exchange_builders import ED25519_PEM, quiet_log
@@ -79,7 +79,7 @@ class Trader:
             catalogue=catalogue,
             strategies=roster or [strategy(symbol=catalogue[0].symbol)],
             limits=limits or risk_limits(),
-            sizing=sizing_rules(),
+            signal_rules=signal_rules(),
             order_rules=msgspec.structs.replace(
                 order_rules(is_synced=True), receive_window_ms=2_000, fence_margin_ms=100
             ),

@@ -9,7 +9,7 @@ from genesis.engine.rules import (
     connection_policy,
     order_rules,
     risk_limits,
-    sizing_rules,
+    signal_rules,
 )
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.limits import LISTING_REFRESH
@@ -25,7 +25,7 @@ def test_the_default_is_a_strategist() -> None:
     assert limits.daily_loss_max == 500 * SCALE
     assert limits.drawdown_halt_bps == 1_500
     assert limits.data_age_max == 2_000_000_000
-    assert sizing_rules(settings).strategy_count == 120
+    assert signal_rules(settings).sizing.strategy_count == 120
     rules = order_rules(settings, "ab")
     assert (rules.account_tag, rules.receive_window_ms, rules.fence_margin_ms) == (
         "ab",

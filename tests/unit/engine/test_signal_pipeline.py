@@ -14,7 +14,8 @@ from genesis.domain.orders import (
     Signal,
     SignalAction,
 )
-from genesis.engine.signal_pipeline import SignalContext, make_intent
+from genesis.engine.signal_pipeline import STAGES, make_intent
+from genesis.engine.signals.case import SignalCase, SignalContext
 from genesis.units import SCALE
 from tests.support.builders import (
     CAPITAL,
@@ -25,7 +26,7 @@ from tests.support.builders import (
     btc,
     quote,
     signal,
-    sizing_rules,
+    signal_rules,
 )
 
 
@@ -45,7 +46,7 @@ def context(**changes: object) -> SignalContext:
 
 
 def take(wish: Signal, **changes: object) -> OrderIntent | Refusal:
-    return make_intent(wish, context(**changes), sizing_rules(), "id", NOW)
+    return make_intent(wish, context(**changes), signal_rules(), client_order_id="id", now=NOW)
 
 
 def changed(wish: Signal, **fields: object) -> Signal:
@@ -164,8 +165,8 @@ def test_an_exit_needs_no_right_belief() -> None:
 
 def test_a_small_account_still_gets_a_size() -> None:
     """However many strategies share it, the share is at least one basis point."""
-    rules = msgspec.structs.replace(sizing_rules(), strategy_count=100_000)
-    verdict = make_intent(signal(), context(), rules, "id", NOW)
+    rules = signal_rules(strategy_count=100_000)
+    verdict = make_intent(signal(), context(), rules, client_order_id="id", now=NOW)
     assert isinstance(verdict, OrderIntent)
     assert verdict.quantity > 0
 
@@ -175,3 +176,47 @@ def test_expiry_says_how_late() -> None:
     verdict = take(signal(expires_at=NOW - 3 * SECOND))
     assert isinstance(verdict, Refusal)
     assert verdict.observed == "3000 ms late"
+
+
+def halve(case: SignalCase) -> SignalCase | Refusal:
+    """Do what a stage to come may do: halve the size, and refuse what is then too small."""
+    half = case.context.instrument.floor_quantity(case.quantity // 2)
+    if half:
+        return case._replace(quantity=half)
+    return Refusal(rule=RefusalRule.LOT_SIZE, limit="a step", observed=str(case.quantity))
+
+
+@pytest.mark.parametrize(("asked", "sized"), [(4 * LOT, 2 * LOT), (LOT // 100, None)])
+def test_one_more_stage_is_one_more_function(asked: int, sized: int | None) -> None:
+    """It sees what the stages before it made, may change it, and may refuse in its own name."""
+    verdict = make_intent(
+        signal(quantity=asked),
+        context(),
+        signal_rules(),
+        client_order_id="id",
+        now=NOW,
+        stages=(*STAGES, halve),
+    )
+    if sized is None:
+        assert isinstance(verdict, Refusal)
+        assert verdict.observed == str(asked)
+    else:
+        assert isinstance(verdict, OrderIntent)
+        assert verdict.quantity == sized
+
+
+def test_a_refusal_ends_the_row() -> None:
+    """What is refused is shown to no later stage."""
+
+    def fail(case: SignalCase) -> SignalCase:
+        raise AssertionError(case)
+
+    verdict = make_intent(
+        signal(confidence=2.0),
+        context(),
+        signal_rules(),
+        client_order_id="id",
+        now=NOW,
+        stages=(*STAGES, fail),
+    )
+    assert isinstance(verdict, Refusal)

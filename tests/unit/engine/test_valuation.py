@@ -20,7 +20,7 @@ from tests.support.builders import (
     order_rules,
     quote,
     risk_limits,
-    sizing_rules,
+    signal_rules,
     strategy,
 )
 
@@ -75,7 +75,7 @@ def test_the_summary_is_decimal_text() -> None:
         catalogue=catalogue(),
         strategies=[strategy()],
         limits=risk_limits(),
-        sizing=sizing_rules(),
+        signal_rules=signal_rules(),
         order_rules=order_rules(),
         capital=CAPITAL,
         ledger=held(),

@@ -1,0 +1,1 @@
+"""The stages between a strategy's signal and a sized intent, by what they ask."""

@@ -26,7 +26,7 @@ from genesis.exchange.tls import tls_for
 from genesis.exchange.websocket_manager import WebSocketManager
 from genesis.ipc.board import BoardPageWriter, Counter, Gauge
 from genesis.ipc.links import RingPublisher
-from genesis.ipc.tables import DepthTable, QuoteTable
+from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.limits import (
     CLOCK_CORROBORATIONS,
     CONNECTIONS_OF_FEED,
@@ -131,8 +131,14 @@ class _Feed:
         self._ring = RingPublisher(spec.market_ring, spec.epoch)
         self._quotes = QuoteTable.attach(spec.quote_table_fd, writable=True)
         self._depths = DepthTable.attach(spec.depth_table_fd, writable=True)
+        self._volumes = VolumeTable.attach(spec.volume_table_fd, writable=True)
         self._publisher = MarketPublisher(
-            self._ring, self._quotes, self._depths, self._board, context.clock.now
+            self._ring,
+            self._quotes,
+            self._depths,
+            self._board,
+            context.clock.now,
+            volumes=self._volumes,
         )
         self._report = DropReport(self._feed.counts, self._board, self._log)
         self._intake = FrameIntake(self._feed, self._publisher, context.clock, self._ask_snapshots)
@@ -191,6 +197,7 @@ class _Feed:
         self._ring.close()
         self._quotes.close()
         self._depths.close()
+        self._volumes.close()
 
     def _make_links(self, endpoints: Endpoints) -> list[StreamLink]:
         """Plan the connections, all of the fastest kind that is sound.

@@ -92,4 +92,15 @@ class Depth(msgspec.Struct, gc=False):
     event_at: Nanos
 
 
+class TradedVolume(msgspec.Struct, gc=False):
+    """What the public has traded of one instrument since the engine began to listen.
+
+    `quantity` and `trades` only rise, also over a restarted feed; what nobody heard is left out.
+    """
+
+    instrument_id: int
+    quantity: Quantity
+    trades: int
+
+
 MarketEvent: TypeAlias = Quote | TradeTick | Bar | MarketGap

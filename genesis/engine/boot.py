@@ -65,6 +65,7 @@ class BootSpec(msgspec.Struct, frozen=True, kw_only=True):
     signal_rings: tuple[RingHandle, ...] = ()
     quote_table_fd: int = -1
     depth_table_fd: int = -1
+    volume_table_fd: int = -1
     strategies: tuple[StrategySpec, ...] = ()
     endpoints: Endpoints | None = None
     trading_key: TradingKey | None = None
@@ -77,6 +78,7 @@ class BootSpec(msgspec.Struct, frozen=True, kw_only=True):
             self.board_fd,
             self.quote_table_fd,
             self.depth_table_fd,
+            self.volume_table_fd,
         )
         rings = (self.market_ring, self.report_ring, *self.signal_rings)
         of_rings = (fd for ring in rings if ring is not None for fd in ring.fds())

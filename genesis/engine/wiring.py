@@ -22,7 +22,7 @@ from genesis.ipc.links import (
     signal_ring_spec,
 )
 from genesis.ipc.ring import RingSpec
-from genesis.ipc.tables import DepthTable, QuoteTable
+from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 
 _SINGLE_ROLES: Final[tuple[Role, ...]] = ("venue", "executor", "feed")
 
@@ -75,6 +75,7 @@ class Wiring:
             self._owned = undo.pop_all()
         self._quotes: QuoteTable | None = None
         self._depths: DepthTable | None = None
+        self._volumes: VolumeTable | None = None
 
     def make_tables(self, rows: int) -> None:
         """Make the tables, a row for each instrument. Call it once, before the first plug.
@@ -87,6 +88,8 @@ class Wiring:
         self._owned.callback(self._quotes.close)
         self._depths = DepthTable.create(rows)
         self._owned.callback(self._depths.close)
+        self._volumes = VolumeTable.create(rows)
+        self._owned.callback(self._volumes.close)
 
     def plug(self, seat: Seat, spec: BootSpec) -> BootSpec:
         """Return the boot document with the ends of all links that this seat has a duty on."""
@@ -94,8 +97,12 @@ class Wiring:
             return spec
         assert self._quotes is not None, "tables are made before anyone needs them"
         assert self._depths is not None
+        assert self._volumes is not None
         spec = msgspec.structs.replace(
-            spec, quote_table_fd=self._quotes.fd, depth_table_fd=self._depths.fd
+            spec,
+            quote_table_fd=self._quotes.fd,
+            depth_table_fd=self._depths.fd,
+            volume_table_fd=self._volumes.fd,
         )
         if seat.role == "feed":
             return msgspec.structs.replace(spec, market_ring=self._market.writer_end())

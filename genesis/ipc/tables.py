@@ -1,4 +1,4 @@
-"""Latest quote and latest depth of every instrument, for readers that start or were lapped.
+"""Latest quote, depth and traded volume of every instrument, for who starts or was lapped.
 
 One row per instrument id, each with two copies (`genesis.ipc.rows`): a reader never waits for the
 writer, and a writer that dies in mid-row leaves the copy before intact.
@@ -7,16 +7,20 @@ writer, and a writer that dies in mid-row leaves the copy before intact.
 from abc import ABC, abstractmethod
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
-from genesis.domain.market import Depth, Quote
+from genesis.domain.market import Depth, Quote, TradedVolume
 from genesis.ipc.codec import (
     DEPTH_BYTES,
     DEPTH_VERSION,
     MARKET_SLOT_BYTES,
     QUOTE,
+    VOLUME_BYTES,
+    VOLUME_VERSION,
     decode_depth,
     decode_market,
+    decode_volume,
     encode_depth,
     encode_quote,
+    encode_volume,
 )
 from genesis.ipc.ring import CHECK_BYTES, SEQUENCE_BYTES
 from genesis.ipc.rows import CheckedRows, row_bytes
@@ -138,3 +142,20 @@ class DepthTable(LatestTable[Depth]):
 
     def _decode(self, body: bytes) -> Depth | None:
         return decode_depth(body)
+
+
+class VolumeTable(LatestTable[TradedVolume]):
+    """What the public has traded of every instrument so far; a restarted feed counts on."""
+
+    __slots__ = ()
+
+    kind = "volume-table"
+    layout = f"volumes v{_LAYOUT_VERSION}.{VOLUME_VERSION}"
+    body_bytes = VOLUME_BYTES
+
+    def put(self, event: TradedVolume) -> None:
+        """Make `event` the volume of its instrument."""
+        self._rows.write(event.instrument_id, encode_volume(event))
+
+    def _decode(self, body: bytes) -> TradedVolume | None:
+        return decode_volume(body)

@@ -12,7 +12,7 @@ from genesis.exchange.stream_connection import connect_stream
 from genesis.ipc.board import StatusBoard
 from genesis.ipc.histogram import Stage
 from genesis.ipc.links import RingPublisher
-from genesis.ipc.tables import DepthTable, QuoteTable
+from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.units import SCALE, Nanos
 from scripts.feed.case import EVENT_AGE_MAX, Case, Meter, market_ring, read_snapshots, run_case
 from workers.feed_publisher import MarketPublisher
@@ -65,6 +65,7 @@ async def our_loop(url: str, meter: Meter) -> None:
         DepthTable.create(len(catalogue)),
         page,
         clock.now,
+        volumes=VolumeTable.create(len(catalogue)),
     )
     intake = FrameIntake(feed, publisher, clock, lambda: None)
 

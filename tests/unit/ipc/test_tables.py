@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from genesis.domain.market import Depth, DepthLevel, Quote
+from genesis.domain.market import Depth, DepthLevel, Quote, TradedVolume
 from genesis.errors import SegmentMismatch
-from genesis.ipc.codec import DEPTH_BYTES
+from genesis.ipc.codec import DEPTH_BYTES, VOLUME_BYTES
 from genesis.ipc.rows import row_bytes
-from genesis.ipc.tables import DepthTable, QuoteTable
+from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.limits import TABLE_ROWS_MAX
 
 
@@ -58,6 +58,20 @@ def test_a_reader_knows_the_latest_depth(depths: DepthTable) -> None:
     assert reader.get(2) == a_depth(2)
     assert reader.get(0) is None
     reader.close()
+
+
+def test_a_volume_may_exceed_any_machine_word() -> None:
+    """A coin worth nothing trades more units, scaled, than 64 bits hold."""
+    volumes = VolumeTable.create(2)
+    traded = TradedVolume(1, (3 << 64) + 5, 7)
+    volumes.put(traded)
+    reader = VolumeTable.attach(volumes.fd)
+    assert reader.get(1) == traded
+    assert reader.get(0) is None
+    volumes._rows.write(0, bytes(VOLUME_BYTES))
+    assert reader.get(0) is None
+    reader.close()
+    volumes.close()
 
 
 def test_a_successor_writes_on(quotes: QuoteTable) -> None:

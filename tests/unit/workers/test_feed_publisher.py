@@ -15,7 +15,7 @@ from genesis.data.events import (
     SubscriptionReply,
 )
 from genesis.data.market_feed import MarketDataFeed
-from genesis.domain.market import MarketEvent, MarketGap, Quote
+from genesis.domain.market import MarketEvent, MarketGap, Quote, TradedVolume, TradeTick
 from genesis.ipc.board import BoardPage, BoardPageWriter, Counter, StatusBoard
 from genesis.ipc.codec import decode_market
 from genesis.ipc.histogram import Stage
@@ -26,7 +26,7 @@ from genesis.ipc.links import (
     create_ring,
     market_ring_spec,
 )
-from genesis.ipc.tables import DepthTable, QuoteTable
+from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.limits import (
     DROPS_LOGGED_PERIOD,
     INTAKE_BURST_MAX,
@@ -48,9 +48,11 @@ class Links:
     """One publisher with everything it writes, and a reader of it."""
 
     publisher: MarketPublisher
+    writer: RingPublisher
     ring: RingSubscriber[MarketEvent]
     quotes: QuoteTable
     depths: DepthTable
+    volumes: VolumeTable
     board: StatusBoard
     page: BoardPageWriter
 
@@ -69,9 +71,10 @@ def links() -> Iterator[Links]:
     reader = RingSubscriber(handle.reader_end(0), 0, "cursor", decode_market)
     quotes, depths, board = QuoteTable.create(2), DepthTable.create(2), StatusBoard.create(1)
     page = board.writer(0, epoch=1)
-    publisher = MarketPublisher(ring, quotes, depths, page, lambda: NOW + 5)
-    yield Links(publisher, reader, quotes, depths, board, page)
-    for link in (ring, reader, quotes, depths, board):
+    volumes = VolumeTable.create(2)
+    publisher = MarketPublisher(ring, quotes, depths, page, lambda: NOW + 5, volumes=volumes)
+    yield Links(publisher, ring, reader, quotes, depths, volumes, board, page)
+    for link in (ring, reader, quotes, depths, volumes, board):
         link.close()
     close_ring(handle)
 
@@ -79,6 +82,11 @@ def links() -> Iterator[Links]:
 def quote(update_id: int, instrument_id: int = 0) -> Quote:
     """Return a quote that can be told by its number."""
     return Quote(instrument_id, SCALE, SCALE, 2 * SCALE, SCALE, update_id, 0, NOW)
+
+
+def tick(quantity: int, trade_id: int) -> TradeTick:
+    """Return a public trade of the second instrument."""
+    return TradeTick(1, SCALE, quantity, trade_id, buyer_is_maker=True, event_at=0, received_at=NOW)
 
 
 def test_burst_is_published_in_order_and_the_last_quote_is_the_latest(links: Links) -> None:
@@ -92,6 +100,28 @@ def test_burst_is_published_in_order_and_the_last_quote_is_the_latest(links: Lin
     assert {event.published_at for event in events} == {NOW + 5}
     assert links.quotes.get(0) == events[4]
     assert links.quotes.get(1) == events[1]
+
+
+def test_traded_volume_adds_up_over_a_restarted_feed(links: Links) -> None:
+    """What the public trades is shown at each count, and a successor goes on from there."""
+    links.publisher.publish([tick(3, 1), quote(1)], NOW)
+    links.publisher.publish([tick(4, 2)], NOW)
+    assert links.volumes.get(1) is None
+    links.publisher.count()
+    assert links.volumes.get(1) == TradedVolume(1, 7, 2)
+
+    successor = MarketPublisher(
+        links.writer,
+        links.quotes,
+        links.depths,
+        links.page,
+        lambda: NOW,
+        volumes=links.volumes,
+    )
+    successor.publish([tick(5, 3)], NOW)
+    successor.count()
+    assert links.volumes.get(1) == TradedVolume(1, 12, 3)
+    assert links.volumes.get(0) is None
 
 
 def test_notices_go_back_to_the_connection(links: Links) -> None:

@@ -39,13 +39,19 @@ STOP_HURRIED_STAGE: Final[Nanos] = 1 * NANOS_PER_SECOND
 
 # Shares of `supervision.stop_timeout_s`, in hundredths, that the stages of a stop may take.
 STOP_WORKERS_SHARE: Final = 12
-STOP_DRAIN_SHARE: Final = 26
-STOP_EXECUTOR_SHARE: Final = 36
-STOP_FEED_SHARE: Final = 10
-STOP_VENUE_SHARE: Final = 10
+STOP_DRAIN_SHARE: Final = 24
+STOP_EXECUTOR_SHARE: Final = 34
+STOP_FEED_SHARE: Final = 8
+STOP_VENUE_SHARE: Final = 8
+STOP_RECORDER_SHARE: Final = 8
 
 assert (
-    STOP_WORKERS_SHARE + STOP_DRAIN_SHARE + STOP_EXECUTOR_SHARE + STOP_FEED_SHARE + STOP_VENUE_SHARE
+    STOP_WORKERS_SHARE
+    + STOP_DRAIN_SHARE
+    + STOP_EXECUTOR_SHARE
+    + STOP_FEED_SHARE
+    + STOP_VENUE_SHARE
+    + STOP_RECORDER_SHARE
     <= 95
 ), "what is killed last has time to be reaped before the whole timeout is over"
 
@@ -266,6 +272,8 @@ TROUBLE_TOLD_AFTER: Final[Nanos] = 2 * NANOS_PER_SECOND  # what passes sooner is
 SUMMARY_PERIOD: Final[Nanos] = NANOS_PER_SECOND
 GATEWAY_READY: Final[Nanos] = 15 * NANOS_PER_SECOND
 EXECUTOR_DRAIN: Final[Nanos] = 4 * NANOS_PER_SECOND
+JOURNAL_LOCK_SECONDS: Final = 5  # longer than a reader takes to put a dead writer's log in order
+JOURNAL_READ_SECONDS: Final = 1  # a reader then tries again
 COMMIT_PATIENCE_SECONDS: Final = 0.002  # as long as a busy turn of the loop
 JOURNAL_SWITCH_INTERVAL_SECONDS: Final = 0.0002
 TRAILS_KEPT: Final = 1_024  # orders followed for the latency histograms
@@ -284,6 +292,20 @@ PARENT_PATIENCE_MIN: Final[Nanos] = 10 * NANOS_PER_SECOND  # doubts of the last 
 CHILD_SPACING: Final[Nanos] = 100 * NANOS_PER_MS  # between two children of a parent
 VOLUME_BUCKET: Final[Nanos] = 5 * NANOS_PER_SECOND
 VOLUME_BUCKETS_KEPT: Final = 720  # an hour
+
+# Records.
+
+RECORDS_PERIOD: Final[Nanos] = NANOS_PER_SECOND  # how often the journal is looked at
+RECORDS_BATCH: Final = 500  # entries in one transaction
+RECORDS_RETRY_DELAY: Final[Nanos] = 500 * NANOS_PER_MS  # doubles with each failure
+RECORDS_RETRY_DELAY_MAX: Final[Nanos] = 10 * NANOS_PER_SECOND
+RECORDS_FINISH: Final[Nanos] = NANOS_PER_SECOND  # what a stop waits for the last entries
+RECORDS_CONNECT_SECONDS: Final = 5
+RECORDS_STATEMENT_SECONDS: Final = 60
+RECORDS_SILENCE_SECONDS: Final = 15  # of a server that does not even acknowledge
+
+RECORDER_NICENESS: Final = 10  # whatever trades comes before it
+SQLITE_EQUITY_MAX: Final = 2_000 * 10**8  # of the quote asset; beyond it PostgreSQL is advised
 
 # Links: shared segments, rings, tables, the status board.
 

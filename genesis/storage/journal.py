@@ -2,7 +2,8 @@
 
 One process writes, in WAL mode, one transaction per group of entries. With durability `full` a
 returned `append` has reached the disk (`synchronous=FULL`); with `venue` only milestones have, the
-rest has reached the kernel, and after a power cut the venue is asked for what is missing.
+rest has reached the kernel, and after a power cut the venue is asked for what is missing. Others
+may read meanwhile (`journal_reader.py`) and never hold the writer up. No entry is ever taken out.
 
 A failed write or sync is never retried: the kernel may have dropped the dirty pages and would call
 the next sync a success. So a journal that has failed once refuses everything and touches the file
@@ -14,6 +15,8 @@ so that a start reads the last of them and what followed. They save time and dec
 """
 
 import contextlib
+import fcntl
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,12 +27,13 @@ import msgspec
 
 from genesis.engine.entries import MILESTONES, Entry
 from genesis.errors import StorageError
+from genesis.limits import JOURNAL_LOCK_SECONDS
 from genesis.storage.entry_chain import BrokenChain, EntryChain, UnreadableEntry
 
 Durability = Literal["full", "venue"]
 
-_APPLICATION_ID: Final = 0x47454E4A  # "GENJ", so that another program's file is not taken for ours
-_FORMAT_VERSION: Final = 2
+APPLICATION_ID: Final = 0x47454E4A  # "GENJ", so that another program's file is not taken for ours
+FORMAT_VERSION: Final = 2
 _WAL_BYTES_KEPT: Final = 4 * 1024 * 1024
 _ROWS_PER_FETCH: Final = 1024
 
@@ -90,26 +94,31 @@ class Journal:
         self._durability: Durability = durability
         self._syncs = True
         self._has_failed = False
-        try:
-            path.touch(mode=0o600)
-            self._connection = sqlite3.connect(
-                path, timeout=0, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"cannot open the journal {path}: {error}") from error
-        try:
-            self._prepare()
-        except StorageError:
-            self._connection.close()
-            raise
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise StorageError(f"cannot open the journal {path}: {error}") from error
+        with contextlib.ExitStack() as undo:
+            try:
+                # SQLite's own lock is taken for each write alone: this one keeps a second writer
+                # out for good. It closes last, since that drops every record lock on the file.
+                self._lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                undo.callback(os.close, self._lock_fd)
+                fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._connection = sqlite3.connect(
+                    path,
+                    timeout=JOURNAL_LOCK_SECONDS,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
+                undo.callback(self._connection.close)
+                self._prepare()
+            except BlockingIOError as error:
+                raise StorageError(
+                    f"the journal {path} is locked: another process writes it"
+                ) from error
+            except (OSError, sqlite3.Error) as error:
+                raise StorageError(f"cannot open the journal {path}: {error}") from error
+            undo.pop_all()
 
     def _prepare(self) -> None:
         connection = self._connection
-        # Exclusive locking keeps the WAL index in this process's memory and a second writer out.
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
@@ -118,16 +127,16 @@ class Journal:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application_id == 0 and tables == 0:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             for statement in _CREATE:
                 connection.execute(statement)
             connection.execute("COMMIT")
             return
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application_id != _APPLICATION_ID or version != _FORMAT_VERSION:
+        if application_id != APPLICATION_ID or version != FORMAT_VERSION:
             raise StorageError(
-                f"{self.path} is not a Genesis journal of format {_FORMAT_VERSION}: "
+                f"{self.path} is not a Genesis journal of format {FORMAT_VERSION}: "
                 "move it away, or run the Genesis that wrote it"
             )
 
@@ -222,6 +231,7 @@ class Journal:
         with self._writing():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+        os.close(self._lock_fd)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """The journal: durable, unique, and honest about damage."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 import zlib
@@ -62,6 +63,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
+def end_of_process(journal: Journal) -> None:
+    """Let go of the file as the kernel does for a process that is gone."""
+    journal._connection.close()
+    os.close(journal._lock_fd)
+
+
 def written(path: Path, entries: list[Entry]) -> None:
     journal = Journal(path, "full")
     assert list(journal.read()) == []
@@ -101,7 +108,7 @@ def test_what_must_happen_once_is_refused_twice(path: Path, entry: Entry) -> Non
     list(journal.read())
     with pytest.raises(StorageError, match="UNIQUE"):
         journal.append([StoppedCleanly(NOW), entry])
-    journal._connection.close()
+    end_of_process(journal)
     again = Journal(path, "full")
     assert list(again.read()) == EVERY_KIND, "nothing of the group was written"
     again.close()
@@ -203,7 +210,7 @@ def test_a_journal_that_has_failed_is_written_no_more(path: Path) -> None:
         journal.checkpoint()
     journal.close()
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
-    journal._connection.close()
+    end_of_process(journal)
 
 
 def test_a_checkpoint_lets_the_log_begin_anew(path: Path) -> None:
@@ -313,7 +320,7 @@ def test_a_failed_commit_raises(path: Path) -> None:
         try:
             await again
         finally:
-            journal._connection.close()
+            end_of_process(journal)
 
     with pytest.raises(StorageError, match="UNIQUE"):
         asyncio.run(commit())

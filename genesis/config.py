@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from genesis import limits
 from genesis.config_exchange import CanarySettings, CredentialSettings, ExchangeSettings
 from genesis.config_fields import AbsolutePath, Fraction, Money, RingSlots, Section, Symbol
+from genesis.config_records import RecordsSettings
 from genesis.config_simulation import MarketSettings, VenueSettings
 
 DEFAULT_STATE_DIR: Final = Path("~/.local/state/genesis")
@@ -311,6 +312,7 @@ class Settings(Section):
     exchange: ExchangeSettings = ExchangeSettings()
     credentials: CredentialSettings = CredentialSettings()
     canary: CanarySettings = CanarySettings()
+    records: RecordsSettings = RecordsSettings()
 
     @model_validator(mode="after")
     def _shards_hold_something(self) -> Self:
@@ -390,6 +392,11 @@ class Settings(Section):
     def venue_ledger_path(self) -> Path:
         """The simulated venue's own books."""
         return self.venue.ledger or self.state_dir / "venue.db"
+
+    @property
+    def records_path(self) -> Path:
+        """The records, unless they are on a server."""
+        return self.state_dir / "records.db"
 
     @property
     def log_path(self) -> Path:

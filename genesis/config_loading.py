@@ -23,7 +23,7 @@ from genesis.config import Settings
 from genesis.config_modes import faults_of_mode
 from genesis.credentials import SECRET_VARIABLES
 from genesis.errors import ConfigError
-from genesis.redaction import is_secret_name
+from genesis.redaction import is_secret_name, redact_text
 
 Values: TypeAlias = Mapping[str, object]
 
@@ -185,6 +185,7 @@ def _explain(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
     seen = repr(details["input"])
     if isinstance(details["input"], Decimal):
         seen = str(details["input"])
+    seen = redact_text(seen)  # a URL may hold a password
     return f"{place}: is {seen[:_SEEN_CHARS_MAX]}; {remedy[:1].lower()}{remedy[1:]}"
 
 

@@ -1,4 +1,6 @@
-"""The trading key: read from a private file or the environment, by the executor alone.
+"""Secrets: the trading key, and the password of the records' database.
+
+Each is read from a private file or the environment, by the one process that needs it.
 
 Secrets are not settings: they stand in no dump, no log line and no error message.
 """
@@ -18,8 +20,18 @@ from genesis.errors import ConfigError
 
 API_KEY_VARIABLE: Final = "GENESIS_API_KEY"
 PRIVATE_KEY_VARIABLE: Final = "GENESIS_PRIVATE_KEY"
-SECRET_VARIABLES: Final = frozenset({API_KEY_VARIABLE, PRIVATE_KEY_VARIABLE})
+KEY_VARIABLES: Final = frozenset({API_KEY_VARIABLE, PRIVATE_KEY_VARIABLE})
 """Variables that only the executor may inherit."""
+
+RECORDS_PASSWORD_VARIABLE: Final = "GENESIS_RECORDS_PASSWORD"  # noqa: S105 -- its name
+RECORDS_VARIABLES: Final = frozenset({RECORDS_PASSWORD_VARIABLE, "PGPASSWORD"})
+"""Variables that only the recorder may inherit; the second is PostgreSQL's own."""
+
+SECRET_VARIABLES: Final = KEY_VARIABLES | RECORDS_VARIABLES
+"""Variables that are no settings."""
+
+_KEY_FILE: Final = "credentials.key_file"
+_PASSWORD_FILE: Final = "records.password_file"  # noqa: S105 -- its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,36 +71,65 @@ def check_key_file(path: Path) -> None:
     Raises:
         ConfigError: It cannot, or others could.
     """
-    with _open_private(path):
+    with _open_private(path, _KEY_FILE):
         pass
 
 
-def _open_private(path: Path) -> BinaryIO:
+def load_records_password(
+    password_file: Path | None, environ: Mapping[str, str] = os.environ
+) -> SecretStr | None:
+    """Read the password of the records' database from the file, else from the environment.
+
+    None leaves it to PostgreSQL's own ways, such as ~/.pgpass.
+
+    Raises:
+        ConfigError: The file is readable by others, not ours, not a file, or has no first line.
+    """
+    if password_file is None:
+        password = environ.get(RECORDS_PASSWORD_VARIABLE, "")
+        return SecretStr(password) if password else None
+    content = _read_private(password_file, _PASSWORD_FILE)
+    try:
+        lines = content.decode().splitlines()
+    except ValueError:
+        raise ConfigError(f"{_PASSWORD_FILE}: {password_file} is not UTF-8 text") from None
+    if not lines or not lines[0]:
+        raise ConfigError(f"{_PASSWORD_FILE}: {password_file} has no password in its first line")
+    return SecretStr(lines[0])
+
+
+def _open_private(path: Path, setting: str) -> BinaryIO:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(path, setting, error) from None
     try:
-        _check_is_private(os.fstat(file.fileno()), path)
+        _check_is_private(os.fstat(file.fileno()), path, setting)
     except ConfigError:
         file.close()
         raise
     return file
 
 
-def _unreadable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"credentials.key_file: {path} cannot be read: {error.strerror}")
+def _unreadable(path: Path, setting: str, error: OSError) -> ConfigError:
+    return ConfigError(f"{setting}: {path} cannot be read: {error.strerror}")
 
 
-def _read_key_file(path: Path) -> Credentials:
-    place = f"credentials.key_file: {path}"
-    with _open_private(path) as file:
+def _read_private(path: Path, setting: str) -> bytes:
+    """Read a short file that is ours alone."""
+    with _open_private(path, setting) as file:
         try:
             content = file.read(limits.KEY_FILE_BYTES_MAX + 1)
         except OSError as error:
-            raise _unreadable(path, error) from None
+            raise _unreadable(path, setting, error) from None
     if len(content) > limits.KEY_FILE_BYTES_MAX:
-        raise ConfigError(f"{place} is longer than {limits.KEY_FILE_BYTES_MAX} bytes")
+        raise ConfigError(f"{setting}: {path} is longer than {limits.KEY_FILE_BYTES_MAX} bytes")
+    return content
+
+
+def _read_key_file(path: Path) -> Credentials:
+    place = f"{_KEY_FILE}: {path}"
+    content = _read_private(path, _KEY_FILE)
     try:
         values = tomllib.loads(content.decode())
     except ValueError:
@@ -102,9 +143,9 @@ def _read_key_file(path: Path) -> Credentials:
     return Credentials(api_key=SecretStr(api_key), private_key=SecretStr(private_key))
 
 
-def _check_is_private(status: os.stat_result, path: Path) -> None:
+def _check_is_private(status: os.stat_result, path: Path, setting: str) -> None:
     """Refuse a file that anybody but us could have read or written."""
-    place = f"credentials.key_file: {path}"
+    place = f"{setting}: {path}"
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{place} is not a file")
     if status.st_uid != os.geteuid():

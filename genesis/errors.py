@@ -7,6 +7,7 @@ GenesisError
 ├── LockHeld               another engine owns the state or the account; exit 75, try later
 ├── ResourceError          the operating system refused memory, a descriptor or a port; exit 71
 ├── StorageError           the disk or the journal failed; stop sending, exit 74, recover from disk
+├── RecordsUnavailable     the records' database does not answer, or refuses: try again later; 69
 ├── ChildFailed            a child gave up for good; exit 70
 ├── Unfit                  the doctor found a fault before live trading: its own exit code
 ├── SnapshotMismatch       a strategy's snapshot is not its own: start the strategy afresh
@@ -77,6 +78,12 @@ class StorageError(GenesisError):
     """
 
     exit_code = EXIT_STORAGE
+
+
+class RecordsUnavailable(GenesisError):
+    """The records cannot be read or written now. Nothing waits for them: try again later."""
+
+    exit_code = EXIT_NOT_RUNNING
 
 
 class ChildFailed(GenesisError):

@@ -21,6 +21,7 @@ _SECRET_VALUES: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?<=signature=)[^&\s\"'<>]+"
     r"|(?<=\"signature\":\")[^\"]+"
+    r"|(?<=password=)[^&\s\"'<>]+"
     r"|(?<=apiKey=)[^&\s\"'<>]+"
     r"|(?<=\"apiKey\":\")[^\"]+"
     r"|(?<=X-MBX-APIKEY: )\S+"

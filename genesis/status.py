@@ -74,6 +74,18 @@ class ExternalSummary(msgspec.Struct, frozen=True, kw_only=True):
     last_orders: tuple[ExternalOrderSummary, ...] = ()
 
 
+class RecordsSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the records are: entries recorded, and how many the journal has beyond them.
+
+    `advice` is what the operator should do about them, empty for nothing.
+    """
+
+    place: str
+    recorded: int
+    behind: int
+    advice: str = ""
+
+
 class RateUse(msgspec.Struct, frozen=True):
     """How much of one of the venue's rate limits is used in its present window."""
 
@@ -88,11 +100,11 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     refused signals by rule, `gaps` the market events that readers or streams missed. `ledger_equal`
     is None until our balances have been compared with the venue's. `suspended` are symbols on which
     the venue takes no new orders, each with the venue's word for it. `halt_reason` says why no
-    position may be opened, and is empty while one may. `rate_limits` is what is used of the venue's
-    limits (`weight_1m`, `requests_5m`, `orders_10s`, `orders_1d`), of which `held` requests were
-    not sent to keep them, and `throttled` were refused by the venue, which wants no more of some
-    kind for `throttled_for_ms`. While the `breaker` is not `closed`, the venue is not trusted with
-    orders that open a position.
+    position may be opened, and is empty while one may. `records` is None until the recorder has
+    told of them. `rate_limits` is what is used of the venue's limits (`weight_1m`, `requests_5m`,
+    `orders_10s`, `orders_1d`), of which `held` requests were not sent to keep them, and `throttled`
+    were refused by the venue, which wants no more of some kind for `throttled_for_ms`. While the
+    `breaker` is not `closed`, the venue is not trusted with orders that open a position.
     """
 
     state: EngineState
@@ -124,6 +136,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     canary: CanarySummary | None = None
+    records: RecordsSummary | None = None
     rate_limits: dict[str, RateUse] = {}
     held: int = 0
     throttled: int = 0

@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from tests.support.leaks import LeakCheck
+from tests.support.postgres import CannotServe, PostgresServer, postgres_server
 
 # A failure is the same on every machine and in every run, and a slow machine is no failure.
 hypothesis.settings.register_profile("genesis", derandomize=True, deadline=None, database=None)
@@ -21,6 +22,17 @@ def nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield
     leaks = check.leaks()
     assert not leaks, "the tests left behind:\n" + "\n".join(leaks)
+
+
+@pytest.fixture(scope="session")
+def postgres(nothing_is_left_behind: None) -> Iterator[PostgresServer]:
+    """Return a real PostgreSQL server, one for the whole session."""
+    del nothing_is_left_behind  # it looks when the server has ended
+    try:
+        with postgres_server() as server:
+            yield server
+    except CannotServe as error:
+        pytest.skip(f"no PostgreSQL to test with: {error}")
 
 
 @pytest.fixture

@@ -41,13 +41,15 @@ ChildMain: TypeAlias = Callable[["ChildContext"], Awaitable[None]]
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 
-# A feed, a worker and the venue have nothing to finish without a parent: the kernel kills them. The
-# executor is told, so that replies under way are still written down.
+# Most have nothing to finish without a parent, and what a recorder has not written it will find in
+# the journal again: the kernel kills them. The executor is told, so that replies under way are
+# still written down.
 _DEATH_SIGNAL: Final[dict[Role, signal.Signals]] = {
     "venue": signal.SIGKILL,
     "feed": signal.SIGKILL,
     "strategy": signal.SIGKILL,
     "executor": signal.SIGTERM,
+    "recorder": signal.SIGKILL,
 }
 
 _HEARTBEAT_SECONDS: Final = limits.HEARTBEAT_PERIOD / NANOS_PER_SECOND

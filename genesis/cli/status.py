@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from genesis.status import CanarySummary, ExternalSummary, StatusDocument
+from genesis.status import CanarySummary, ExternalSummary, RecordsSummary, StatusDocument
 
 _CENT: Final = Decimal("0.01")
 
@@ -79,6 +79,8 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
         yield f"canary      {_canary(status.canary)}"
     if status.rate_limits:
         yield f"venue       {_rate_limits(status)}"
+    if status.records is not None:
+        yield f"records     {_records(status.records)}"
     yield f"market      {status.messages} messages, {status.gaps} gaps, {status.torn} torn records"
     yield f"dropped     {_counts(status.dropped)}"
     yield f"refused     {_counts(status.refusals)}"
@@ -119,6 +121,12 @@ def _canary(canary: CanarySummary) -> str:
         f"{canary.phase}{to_try}, entries up to {_money(Decimal(canary.max_notional))}, "
         f"{_duration(canary.remaining_s)} still to be confirmed"
     )
+
+
+def _records(records: RecordsSummary) -> str:
+    """Say how far they are, and what to do about them."""
+    advice = f"; {records.advice}" if records.advice else ""
+    return f"{records.recorded} entries, {records.behind} behind; {records.place}{advice}"
 
 
 def _rate_limits(status: StatusDocument) -> str:

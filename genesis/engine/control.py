@@ -19,7 +19,7 @@ from genesis.limits import (
     EXTERNAL_SYMBOLS_SHOWN_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
 )
-from genesis.status import CanarySummary, ExternalSummary
+from genesis.status import CanarySummary, ExternalSummary, RecordsSummary
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
@@ -119,8 +119,14 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX
 
 
+class RecordsTold(msgspec.Struct, frozen=True, tag=True):
+    """How the records stand, from the recorder every second."""
+
+    summary: RecordsSummary
+
+
 ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy
-ToParent: TypeAlias = Ready | Drained | Stopped | Failed | Trouble | AccountSummary
+ToParent: TypeAlias = Ready | Drained | Stopped | Failed | Trouble | AccountSummary | RecordsTold
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_CHILD: Final[msgspec.json.Decoder[ToChild]] = msgspec.json.Decoder(ToChild)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from genesis.engine.roles import Role
+from genesis.engine.roles import DISPENSABLE_ROLES, Role
 from genesis.errors import (
     EXIT_CONFIG,
     EXIT_INTERNAL,
@@ -227,10 +227,13 @@ class HealthMonitor:
         if code in _FATAL_CODES or (not child.was_ready and code >= 0):
             exit_code = code if code in _START_CODES else EXIT_INTERNAL
             self._enter(child, _Phase.GIVEN_UP, now)
+            if child.role in DISPENSABLE_ROLES:
+                return Judgement(death.name, Verdict.GIVE_UP, reason, number)
             return Judgement(death.name, Verdict.HALT, reason, number, exit_code)
         _forget(child.restarts, now - self._policy.child_window)
         _forget(self._restarts, now - self._policy.total_window)
-        if len(self._restarts) >= self._policy.total_restarts:
+        is_missed = child.role not in DISPENSABLE_ROLES
+        if is_missed and len(self._restarts) >= self._policy.total_restarts:
             self._enter(child, _Phase.GIVEN_UP, now)
             reason = f"{reason}; {len(self._restarts)} restarts of all children: too many"
             return Judgement(death.name, Verdict.HALT, reason, number)
@@ -241,13 +244,16 @@ class HealthMonitor:
             return Judgement(death.name, verdict, reason, number)
         delay = self._delay(len(child.restarts))
         child.restarts.append(now)
-        self._restarts.append(now)
+        if is_missed:  # else it must not use up what the others may need
+            self._restarts.append(now)
         self._enter(child, _Phase.WAITING, now + delay)
         reason = f"{reason}; restarts in {delay // NANOS_PER_MS} ms"
         return Judgement(death.name, Verdict.WARN, reason, number)
 
     def _can_lose(self, child: _Child) -> bool:
         """Tell whether the engine can trade on without this child: another worker still runs."""
+        if child.role in DISPENSABLE_ROLES:
+            return True
         return child.role == "strategy" and any(
             other.role == "strategy" and other.phase is not _Phase.GIVEN_UP
             for other in self._children.values()

@@ -28,7 +28,7 @@ from genesis.engine.engine_report import EngineReport, write_report
 from genesis.engine.health_monitor import Judgement
 from genesis.engine.listing_check import check_listing
 from genesis.engine.locks import InstanceLock
-from genesis.engine.roles import START_ORDER
+from genesis.engine.roles import DISPENSABLE_ROLES, START_ORDER
 from genesis.engine.run_plan import RunPlan
 from genesis.engine.run_status import RunStatus
 from genesis.engine.shutdown import ShutdownSequence, StopAction, StopOrder
@@ -197,6 +197,8 @@ class Orchestrator:
             seats = [seat for seat in self._seats if seat.role == role]
             for seat in seats:
                 self._supervisor.start(seat, board)
+            if role in DISPENSABLE_ROLES:
+                continue
             if not await self._until(partial(self._supervisor.is_ready, seats)):
                 return False
             if role == "venue" and not await self._learn_market(seats):
@@ -355,7 +357,8 @@ class Orchestrator:
     def _failure_of_stop(self) -> GenesisError | None:
         """Return the failure of a child that could not end in good order, if one could not."""
         for name, post in self._supervisor.posts.items():
-            if post.failure is not None and post.child is None:
+            is_missed = post.seat.role not in DISPENSABLE_ROLES
+            if post.failure is not None and post.child is None and is_missed:
                 kind = _ERROR_OF_CODE.get(post.failure.exit_code, ChildFailed)
                 return kind(f"{name}: {post.failure.message}")
         return None

@@ -119,5 +119,5 @@ class RunPlan:
                 return self._shards[seat.worker]
             case "executor":
                 return tuple(spec for shard in self._shards for spec in shard)
-            case "venue" | "feed":
+            case "venue" | "feed" | "recorder":
                 return ()

@@ -47,6 +47,7 @@ class RunStatus:
             (*filter(None, [self.waits_for]), *self._supervisor.problems()),
             now=self._clock.now(),
         )
+        document = msgspec.structs.replace(document, records=self._supervisor.records)
         if state == "running":
             self._before_stop = document.processes
         return document

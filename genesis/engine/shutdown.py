@@ -1,8 +1,9 @@
 """The order and the deadlines of a stop: pure.
 
 Workers first, so that no signal is made that nobody will judge; then the executor, first drained,
-then stopped; then the feed; the venue last, since the executor settles with it to the end. A
-stage that overruns its share of the time is killed, and the next begins: a stop always ends.
+then stopped; then the feed; then the venue, since the executor settles with it to the end; the
+recorder last, since the journal must have ended. A stage that overruns its share of the time is
+killed, and the next begins: a stop always ends.
 """
 
 import enum
@@ -41,6 +42,7 @@ _STAGES: Final = (
     _Stage("executor", StopOrder.STOP, limits.STOP_EXECUTOR_SHARE),
     _Stage("feed", StopOrder.STOP, limits.STOP_FEED_SHARE),
     _Stage("venue", StopOrder.STOP, limits.STOP_VENUE_SHARE),
+    _Stage("recorder", StopOrder.STOP, limits.STOP_RECORDER_SHARE),
 )
 assert tuple(dict.fromkeys(stage.role for stage in _STAGES)) == STOP_ORDER
 

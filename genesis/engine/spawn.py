@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from genesis.credentials import SECRET_VARIABLES
+from genesis.credentials import KEY_VARIABLES, RECORDS_VARIABLES, SECRET_VARIABLES
 from genesis.engine.boot import BOOT_ARGUMENT, BootSpec, write_boot_spec
 from genesis.engine.control import ToChild, ToParent, decode_to_parent
 from genesis.engine.control_channel import ControlChannel, control_pair
@@ -29,6 +29,11 @@ CHILD_MODULES: Final[Mapping[Role, str]] = {
     "feed": "workers.feed",
     "strategy": "workers.strategy",
     "executor": "workers.executor",
+    "recorder": "workers.recorder",
+}
+_SECRETS_OF: Final[Mapping[Role, frozenset[str]]] = {
+    "executor": KEY_VARIABLES,
+    "recorder": RECORDS_VARIABLES,
 }
 
 
@@ -144,9 +149,6 @@ class Spawner:
 
 
 def _environment(role: Role) -> dict[str, str]:
-    """Return our environment, without what only the executor may see."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if role == "executor" or name not in SECRET_VARIABLES
-    }
+    """Return our environment, without the secrets of others."""
+    hidden = SECRET_VARIABLES - _SECRETS_OF.get(role, frozenset())
+    return {name: value for name, value in os.environ.items() if name not in hidden}

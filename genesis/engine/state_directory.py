@@ -122,16 +122,19 @@ class StateDirectory:
         Raises:
             StorageError: There are journals of several accounts.
         """
-        tags = sorted(
-            path.name.removesuffix(_JOURNAL_SUFFIX)
-            for path in self.path.glob(f"*{_JOURNAL_SUFFIX}")
-        )
-        if len(tags) > 1:
-            raise StorageError(
-                f"{self.path} holds the journals of several accounts ({', '.join(tags)}), and a "
-                "state directory belongs to one: move the others away"
-            )
+        tags = self._tags()
         return tags[0] if tags else account_tag(api_key)
+
+    def only_journal(self) -> Path:
+        """Return the file of the one journal.
+
+        Raises:
+            StorageError: There is none, or there are journals of several accounts.
+        """
+        tags = self._tags()
+        if not tags:
+            raise StorageError(f"{self.path} holds no journal: no engine has traded on it yet")
+        return self.journal_path(tags[0])
 
     def next_epoch(self) -> int:
         """Return a number that no child was ever started with, durable before it is used.
@@ -224,6 +227,19 @@ class StateDirectory:
     @property
     def _strategy_numbers_path(self) -> Path:
         return self.path / "strategies.json"
+
+    def _tags(self) -> list[str]:
+        """Return whose journal there is, if there is one."""
+        tags = sorted(
+            path.name.removesuffix(_JOURNAL_SUFFIX)
+            for path in self.path.glob(f"*{_JOURNAL_SUFFIX}")
+        )
+        if len(tags) > 1:
+            raise StorageError(
+                f"{self.path} holds the journals of several accounts ({', '.join(tags)}), and a "
+                "state directory belongs to one: move the others away"
+            )
+        return tags
 
     def _read(self, path: Path) -> bytes | None:
         try:

@@ -20,6 +20,7 @@ from genesis.engine.control import (
     Drained,
     Failed,
     Ready,
+    RecordsTold,
     Stopped,
     ToChild,
     ToParent,
@@ -39,6 +40,7 @@ from genesis.engine.wiring import Seat
 from genesis.errors import EXIT_RESOURCE, ResourceError
 from genesis.ipc.board import NO_STRATEGY, BoardPage, BoardPageReader, StatusBoard
 from genesis.limits import DUMP_GRACE
+from genesis.status import RecordsSummary
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND
 
 
@@ -112,6 +114,7 @@ class Supervisor:
         self._is_stopping = False
         self.posts: dict[str, Post] = {}
         self.account: AccountSummary | None = None
+        self.records: RecordsSummary | None = None
         self.halt: Judgement | None = None
         """The verdict that ends the run, once there is one."""
 
@@ -216,6 +219,9 @@ class Supervisor:
             case AccountSummary():
                 self.account = message
                 return  # it comes every second and changes nothing here
+            case RecordsTold(summary):
+                self.records = summary
+                return
         self._on_news()
 
     def _on_exit(self, child: ChildProcess) -> None:

@@ -24,7 +24,11 @@ from genesis.ipc.links import (
 from genesis.ipc.ring import RingSpec
 from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 
-_SINGLE_ROLES: Final[tuple[Role, ...]] = ("venue", "executor", "feed")
+_SINGLE_ROLES: Final[tuple[Role, ...]] = ("venue", "executor", "feed", "recorder")
+
+
+# The one is the outside, the other reads files: nothing is shared with them but the board.
+_APART: Final[frozenset[Role]] = frozenset({"venue", "recorder"})
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -93,7 +97,7 @@ class Wiring:
 
     def plug(self, seat: Seat, spec: BootSpec) -> BootSpec:
         """Return the boot document with the ends of all links that this seat has a duty on."""
-        if seat.role == "venue":  # it is the outside: nothing is shared with it but the board
+        if seat.role in _APART:
             return spec
         assert self._quotes is not None, "tables are made before anyone needs them"
         assert self._depths is not None

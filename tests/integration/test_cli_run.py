@@ -101,6 +101,7 @@ def test_status_and_stop_speak_with_a_run(
         "feed",
         "worker-0",
         "worker-1",
+        "recorder",
     }
     assert main(["stop", "--state", str(state_dir)]) == 0
     assert process.wait(DEADLINE_S) == 0

@@ -90,6 +90,7 @@ async def test_it_trades_live_after_doctor_and_canary(tmp_path: Path) -> None:
         "feed",
         "worker-0",
         "worker-1",
+        "recorder",
     }
     report = json.loads(report_path.read_text())
     assert report["ledger_equal"] is True

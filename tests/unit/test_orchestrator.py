@@ -115,22 +115,22 @@ def notes(run: Run) -> list[str]:
 
 
 def test_a_run_starts_everything_in_order_and_stops_it_in_order(run: Run) -> None:
-    """Venue, executor, feed, workers; then workers, executor, feed, venue; nothing is left."""
+    """Venue, executor, feed, workers, recorder; then workers first, recorder last; all gone."""
     before = set(os.listdir("/proc/self/fd"))
     report = run()
     assert run.states() == ["starting", "running", "stopping", "stopped"]
     started = [line["child"] for line in log_lines(run) if line["event"] == "child_started"]
-    assert started == ["venue", "executor", "feed", "worker-0", "worker-1"]
+    assert started == ["venue", "executor", "feed", "worker-0", "worker-1", "recorder"]
     stopped = notes(run)
     assert sorted(stopped[:2]) == ["worker-0", "worker-1"]
-    assert stopped[2:] == ["executor", "feed", "venue"]
+    assert stopped[2:] == ["executor", "feed", "venue", "recorder"]
     assert set(os.listdir("/proc/self/fd")) <= before
     assert not run.settings.control_socket_path.exists()
 
     assert report.exit_code == 0
     assert report.ended == "SIGTERM"
     assert report.ledger_equal is True
-    assert report.messages == 50
+    assert report.messages == 60
     assert report.equity == "100001.5"
     assert report.children["executor"] == {"strategies": 4}
     assert report.children["worker-0"] == {"strategies": 2}
@@ -147,7 +147,7 @@ def test_a_run_may_be_told_how_long_to_last(run: Run) -> None:
     with pytest.raises(StorageError, match=r"--report .*cannot be written"):
         run()
     assert log_lines(run)[-1]["ended"] == "ran for 0.1 s"
-    assert len(notes(run)) == 5
+    assert len(notes(run)) == 6
 
 
 _TALK = """
@@ -209,7 +209,7 @@ def test_a_child_that_fails_while_it_stops_fails_the_run(run: Run) -> None:
     """A stop that lost something is not told as a good one."""
     with pytest.raises(ConfigError, match="executor: the stop went wrong"):
         run(executor="fail_in_stop")
-    assert notes(run)[-2:] == ["feed", "venue"]
+    assert notes(run)[-3:] == ["feed", "venue", "recorder"]
 
 
 def test_a_bug_in_the_parent_leaves_no_orphans(run: Run) -> None:
@@ -377,7 +377,7 @@ def test_a_real_venue_is_no_child(run: Run, tmp_path: Path) -> None:
     run.surroundings = dataclasses.replace(run.surroundings, fetch_instruments=fetch)
     run()
     started = [line["child"] for line in log_lines(run) if line["event"] == "child_started"]
-    assert started == ["executor", "feed", "worker-0", "worker-1"]
+    assert started == ["executor", "feed", "worker-0", "worker-1", "recorder"]
     assert asked == [("wss://ws-api.testnet.binance.vision/ws-api/v3", ("BTCUSDT",))]
     assert not (run.settings.state_dir / "sim_key.toml").exists()
     assert (run.statuses[-1].mode, run.statuses[-1].market) == (
@@ -400,7 +400,7 @@ def test_a_state_directory_of_another_mode_stops_the_start(run: Run, tmp_path: P
     real_venue(run, tmp_path)
     with pytest.raises(ConfigError, match="belongs to mode sim, and this is mode testnet"):
         run()
-    assert len(notes(run)) == 5, "only those of the first run"
+    assert len(notes(run)) == 6, "only those of the first run"
 
 
 def test_a_listing_that_does_not_fit_ends_the_start(run: Run) -> None:

@@ -123,8 +123,10 @@ def test_a_real_venue_has_no_seat(tmp_path: Path) -> None:
     """Nobody starts it, and nobody of ours plays it; pages are dealt as if it never was."""
     settings = stand_in_settings(tmp_path).model_copy(update={"mode": "demo"})
     seats = seats_of(settings)
-    assert [seat.name for seat in seats] == ["executor", "feed", "worker-0", "worker-1"]
-    assert [seat.board_page for seat in seats] == [1, 2, 3, 4]
+    assert [seat.name for seat in seats] == [
+        *("executor", "feed", "recorder", "worker-0", "worker-1"),
+    ]
+    assert [seat.board_page for seat in seats] == [1, 2, 3, 4, 5]
 
 
 def test_only_the_venue_is_told_who_may_trade(plan: RunPlan) -> None:

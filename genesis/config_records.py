@@ -1,0 +1,49 @@
+"""The settings of the records: which database keeps them."""
+
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator, Field
+
+from genesis.config_fields import AbsolutePath, Section
+
+_SCHEMES: Final = ("postgresql", "postgres")
+_OURS: Final = frozenset({"password", "passfile", "options", "connect_timeout", "application_name"})
+
+
+def _records_url(value: str) -> str:
+    """Check a PostgreSQL URL. The message never repeats it: it may hold a password."""
+    url = urlsplit(value)
+    if url.scheme not in _SCHEMES or not url.path.strip("/"):
+        raise ValueError("must be a URL such as postgresql://user@host:5432/database")
+    if url.password is not None:
+        raise ValueError(
+            "holds a password, which is not a setting: write it to a file of mode 0600, and name "
+            "that in records.password_file"
+        )
+    if url.fragment:
+        raise ValueError("must end with the database's name, or with ?sslmode=... and the like")
+    for name, _value in parse_qsl(url.query):
+        if name in _OURS:
+            raise ValueError(f"must not set {name}")
+    _port = url.port  # it raises for one that is no number
+    return f"postgresql{value[len(url.scheme) :]}"
+
+
+RecordsUrl = Annotated[str, AfterValidator(_records_url)]
+"""A database on a PostgreSQL server, without a password."""
+
+
+class RecordsSettings(Section):
+    """Where orders, fills, positions, equity and the rest are recorded, for people to look at."""
+
+    url: RecordsUrl | None = Field(
+        None,
+        description="PostgreSQL, such as postgresql://genesis@host:5432/genesis?sslmode=require. "
+        "Default: SQLite, the file records.db in `state_dir`.",
+    )
+    password_file: AbsolutePath | None = Field(
+        None,
+        description="File with PostgreSQL's password in its first line; mode 0600, ours. Default: "
+        "GENESIS_RECORDS_PASSWORD, or what PostgreSQL's own ~/.pgpass says.",
+    )

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from genesis.domain.instruments import TRADING, Instrument, PriceBand
+from genesis.domain.order_lists import OrderListIntent
 from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
 from genesis.units import SCALE, Amount, Price, Quantity, notional, text_from_fixed
 
@@ -23,6 +24,8 @@ class FilterFacts(msgspec.Struct, frozen=True, kw_only=True):
     the account's, those in flight and those of other clients too; algorithmic ones are among them.
     `sellable` is what the strategy holds and does not already sell; `base_balance` is what the
     account holds of the base asset, `open_buy_quantity` what its open orders may add.
+    `open_algo_orders` are the conditional ones of the open orders, `open_order_lists` the lists
+    whose legs are among them.
     """
 
     market_price: Price
@@ -31,6 +34,8 @@ class FilterFacts(msgspec.Struct, frozen=True, kw_only=True):
     open_buy_quantity: Quantity
     open_orders: int
     open_orders_of_account: int
+    open_algo_orders: int = 0
+    open_order_lists: int = 0
 
 
 class _Case(NamedTuple):
@@ -39,10 +44,15 @@ class _Case(NamedTuple):
     intent: OrderIntent
     rules: Instrument
     facts: FilterFacts
+    is_leg: bool = False
 
     @property
     def is_market(self) -> bool:
         return self.intent.order_type is OrderType.MARKET
+
+    @property
+    def trades_at_market(self) -> bool:
+        return self.intent.order_type.trades_at_market
 
     @property
     def market_price(self) -> Price:
@@ -51,8 +61,9 @@ class _Case(NamedTuple):
 
     @property
     def worth(self) -> Amount:
-        price = self.market_price if self.is_market else self.intent.limit_price
-        return notional(price, self.intent.quantity)
+        """Return what the order is worth: at its limit, at its trigger, or at the market."""
+        price = self.intent.limit_price or self.intent.trigger_price
+        return notional(self.market_price if self.is_market else price, self.intent.quantity)
 
 
 def check_filters(intent: OrderIntent, rules: Instrument, facts: FilterFacts) -> Refusal | None:
@@ -61,7 +72,30 @@ def check_filters(intent: OrderIntent, rules: Instrument, facts: FilterFacts) ->
     A market order must be worth 1 % more than the minimum, since the price that the venue values it
     at is not known (section 12.5).
     """
-    case = _Case(intent, rules, facts)
+    return _first_failure(_Case(intent, rules, facts))
+
+
+def check_list_filters(
+    intent: OrderListIntent, rules: Instrument, facts: FilterFacts
+) -> Refusal | None:
+    """Return the first filter that would refuse a leg of an order list, as `check_filters` does.
+
+    The venue counts each leg as an order of its own, and the second behind the first.
+    """
+    for leg in intent.legs:
+        refusal = _first_failure(_Case(leg, rules, facts, is_leg=True))
+        if refusal is not None:
+            return refusal
+        facts = msgspec.structs.replace(
+            facts,
+            open_orders=facts.open_orders + 1,
+            open_orders_of_account=facts.open_orders_of_account + 1,
+            open_algo_orders=facts.open_algo_orders + leg.order_type.is_conditional,
+        )
+    return None
+
+
+def _first_failure(case: _Case) -> Refusal | None:
     for check in _CHECKS:
         refusal = check(case)
         if refusal is not None:
@@ -111,13 +145,15 @@ def _check_dust(case: _Case) -> Refusal | None:
 
 
 def _check_price(case: _Case) -> Refusal | None:
-    rules, price = case.rules, case.intent.limit_price
-    if case.is_market:
-        return None
-    if max(1, rules.min_price) <= price <= rules.max_price and price % rules.tick_size == 0:
-        return None
-    limit = _range(rules.min_price, rules.max_price, rules.tick_size)
-    return _failure(RefusalRule.PRICE_FILTER, "PRICE_FILTER", limit, text_from_fixed(price))
+    """Hold the limit and the trigger to the filter alike, whichever of them the type has."""
+    rules, intent = case.rules, case.intent
+    prices = [] if case.trades_at_market else [intent.limit_price]
+    prices += [intent.trigger_price] if intent.order_type.is_conditional else []
+    for price in prices:
+        if not max(1, rules.min_price) <= price <= rules.max_price or price % rules.tick_size:
+            limit = _range(rules.min_price, rules.max_price, rules.tick_size)
+            return _failure(RefusalRule.PRICE_FILTER, "PRICE_FILTER", limit, text_from_fixed(price))
+    return None
 
 
 def _check_lot(case: _Case) -> Refusal | None:
@@ -130,9 +166,12 @@ def _check_lot(case: _Case) -> Refusal | None:
 
 
 def _check_market_lot(case: _Case) -> Refusal | None:
-    """Market orders have bounds of their own beside those of LOT_SIZE; 0 switches one off."""
+    """Market orders have bounds of their own beside those of LOT_SIZE; 0 switches one off.
+
+    A stop is held to them as well: it is a market order when it matters.
+    """
     rules, quantity = case.rules, case.intent.quantity
-    if not case.is_market:
+    if not case.trades_at_market:
         return None
     is_within = quantity >= rules.market_min_quantity and (
         not rules.market_max_quantity or quantity <= rules.market_max_quantity
@@ -151,7 +190,7 @@ def _check_price_band(case: _Case) -> Refusal | None:
     Without a quote there is nothing to compare with, and the venue itself has the last word.
     """
     band, reference = case.rules.price_band, case.facts.market_price
-    if band is None or case.is_market or not reference:
+    if band is None or case.trades_at_market or not reference:
         return None
     down, up = _multipliers(band, case.intent.side)
     price = case.intent.limit_price
@@ -176,6 +215,25 @@ def _check_open_orders(case: _Case) -> Refusal | None:
     if not limit or observed < limit:
         return None
     return _failure(RefusalRule.MAX_NUM_ORDERS, "MAX_NUM_ORDERS", str(limit), str(observed))
+
+
+def _check_order_lists(case: _Case) -> Refusal | None:
+    """No list is an order: that an order is a leg of a new one, `check_list_filters` says."""
+    limit, observed = case.rules.max_order_lists, case.facts.open_order_lists
+    if not limit or not case.is_leg or observed < limit:
+        return None
+    return _failure(
+        RefusalRule.MAX_NUM_ORDER_LISTS, "MAX_NUM_ORDER_LISTS", str(limit), str(observed)
+    )
+
+
+def _check_algo_orders(case: _Case) -> Refusal | None:
+    limit, observed = case.rules.max_algo_orders, case.facts.open_algo_orders
+    if not limit or not case.intent.order_type.is_conditional or observed < limit:
+        return None
+    return _failure(
+        RefusalRule.MAX_NUM_ALGO_ORDERS, "MAX_NUM_ALGO_ORDERS", str(limit), str(observed)
+    )
 
 
 def _check_position(case: _Case) -> Refusal | None:
@@ -219,6 +277,8 @@ _CHECKS: Final[tuple[Callable[[_Case], Refusal | None], ...]] = (
     _check_price_band,
     _check_notional,
     _check_open_orders,
+    _check_order_lists,
+    _check_algo_orders,
     _check_position,
     _check_open_orders_of_account,
 )

@@ -14,7 +14,9 @@ NO_SPOT_TRADING: Final = "NO_SPOT_TRADING"
 UNLISTED: Final = "UNLISTED"
 
 _MARKET_MARGIN: Final = 100  # one part in so many
-_COUNTS: Final = frozenset({"max_open_orders", "max_open_orders_of_account"})
+_COUNTS: Final = frozenset(
+    {"max_open_orders", "max_open_orders_of_account", "max_algo_orders", "max_order_lists"}
+)
 _NAMES: Final = frozenset({"instrument_id", "symbol", "status"})
 
 
@@ -66,6 +68,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     max_position: Quantity = 0
     max_open_orders: int = 0
     max_open_orders_of_account: int = 0
+    max_algo_orders: int = 0
+    max_order_lists: int = 0
 
     @property
     def is_trading(self) -> bool:

@@ -20,6 +20,12 @@ SEQUENCE_MAX: Final = 2**64 - 1
 ATTEMPT_MAX: Final = 35
 LEG_MAX: Final = 35
 
+LEG_SINGLE: Final = 0
+LEG_STOP: Final = 1
+LEG_TARGET: Final = 2
+LEG_LIST: Final = LEG_MAX
+"""Not an order: the id of the list itself, which the venue counts apart from those of orders."""
+
 _BASE: Final = 36
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ACCOUNT_TAG: Final = re.compile(rf"[0-9a-z]{{{ACCOUNT_TAG_CHARS}}}")
@@ -33,8 +39,8 @@ class OrderIdParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a client order id of ours says.
 
     `(strategy_number, epoch, sequence)` is the signal; `attempt` counts the linked intents that
-    followed definite refusals of the first; `leg` is 0 for an order of its own and numbers the legs
-    of an order list.
+    followed definite refusals of the first; `leg` is LEG_SINGLE for an order of its own, else which
+    part of its protection the order is (a stop alone is a LEG_STOP too).
     """
 
     account: str
@@ -66,6 +72,23 @@ def encode_order_id(parts: OrderIdParts) -> str:
         f"G{parts.account}-{_base36(parts.strategy_number)}-{_base36(parts.epoch)}"
         f"-{_base36(parts.sequence)}-{_DIGITS[parts.attempt]}{_DIGITS[parts.leg]}"
     )
+
+
+class OrderListIds(msgspec.Struct, frozen=True):
+    """The ids of a protective pair: of the list, its stop and its target."""
+
+    order_list: str
+    stop: str
+    target: str
+
+
+def order_list_ids(parts: OrderIdParts) -> OrderListIds:
+    """Return the ids of the pair that `parts` name; its `leg` does not matter."""
+
+    def encode(leg: int) -> str:
+        return encode_order_id(msgspec.structs.replace(parts, leg=leg))
+
+    return OrderListIds(encode(LEG_LIST), encode(LEG_STOP), encode(LEG_TARGET))
 
 
 def decode_order_id(text: str) -> OrderIdParts | None:

@@ -11,6 +11,9 @@ import msgspec
 
 from genesis.units import Amount, Nanos, Price, Quantity
 
+NO_ORDER_LIST: Final = -1
+"""The venue's list id of an order that is a leg of no list; its real ids begin at 0."""
+
 
 class Side(enum.IntEnum):
     """Direction of an order. The value is the sign of the position change."""
@@ -25,11 +28,34 @@ class Side(enum.IntEnum):
 
 
 class OrderType(enum.IntEnum):
-    """The order types Genesis sends; names are the venue's."""
+    """The order types Genesis sends, by the venue's names. Append only: the journal holds them.
+
+    Those from STOP_LOSS on are conditional: they wait until a trade reaches their trigger price,
+    and then work as a market order, or (`_LIMIT`) as a limit order.
+    """
 
     MARKET = 1
     LIMIT = 2
     LIMIT_MAKER = 3
+    STOP_LOSS = 4
+    STOP_LOSS_LIMIT = 5
+    TAKE_PROFIT = 6
+    TAKE_PROFIT_LIMIT = 7
+
+    @property
+    def is_conditional(self) -> bool:
+        """Tell whether the order waits for a trigger: the executor's own, never a strategy's."""
+        return self >= OrderType.STOP_LOSS
+
+    @property
+    def is_stop(self) -> bool:
+        """Tell whether the order bounds a loss: a sale is triggered by a falling price."""
+        return self in {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT}
+
+    @property
+    def trades_at_market(self) -> bool:
+        """Tell whether the order has no limit price: it takes what the book offers."""
+        return self in {OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT}
 
 
 class TimeInForce(enum.IntEnum):
@@ -113,8 +139,10 @@ class Signal(msgspec.Struct, gc=False, kw_only=True):
 class OrderIntent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A sized signal, not yet judged by the risk engine.
 
-    `limit_price` is 0 for a market order; `reference_price` is the price the size and the checks
-    were made at.
+    `limit_price` is 0 for an order that trades at the market; `reference_price` is the price the
+    size and the checks were made at. `stop_price` and `target_price` are where the position that an
+    entry makes is to be protected; `trigger_price` is what a conditional order itself waits for, 0
+    for any other.
     """
 
     client_order_id: str
@@ -131,6 +159,7 @@ class OrderIntent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     stop_price: Price
     target_price: Price
     expires_at: Nanos
+    trigger_price: Price = 0
 
 
 class RefusalRule(enum.StrEnum):
@@ -173,6 +202,8 @@ class RefusalRule(enum.StrEnum):
     RATE_LIMIT = "rate_limit"
     CIRCUIT_BREAKER = "circuit_breaker"
     CANARY = "canary"
+    MAX_NUM_ALGO_ORDERS = "max_num_algo_orders"
+    MAX_NUM_ORDER_LISTS = "max_num_order_lists"
 
     @property
     def code(self) -> int:
@@ -234,7 +265,9 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
     `state` is one of ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED.
     `filled_quantity` is cumulative. `quantity` is 0 for a market order by quote amount that has not
     traded. User events of one moment follow each other by `execution_id`, which replies lack.
-    `fill` is set when the report is of one execution.
+    `fill` is set when the report is of one execution. `order_type` is None where the venue does not
+    say it. `is_waiting`: a conditional order whose trigger has not been reached. `venue_list_id` is
+    the order list that the order is a leg of, or NO_ORDER_LIST.
     """
 
     client_order_id: str
@@ -251,6 +284,10 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
     received_at: Nanos
     execution_id: int = 0
     fill: Fill | None = None
+    order_type: OrderType | None = None
+    trigger_price: Price = 0
+    is_waiting: bool = False
+    venue_list_id: int = NO_ORDER_LIST
 
 
 class ReportKind(enum.IntEnum):

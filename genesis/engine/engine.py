@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.domain.market import Quote
+from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, OrderReport, Side, Signal
 from genesis.engine.effects import (
     Announce,
@@ -204,6 +205,8 @@ class TradingEngine:
                 self._enact(self.core.on_stream_gap(now))
             case TransferReported(asset=asset, amount=amount, cleared_at=cleared_at):
                 self._enact(self.core.on_transfer(asset, amount, cleared_at=cleared_at, now=now))
+            case OrderListReport():
+                pass  # its legs report for themselves
             case BalanceUpdate():
                 pass  # absolute balances of a moment; reconciliation compares whole accounts
 

@@ -1,15 +1,16 @@
 """Pre-trade risk: every intent becomes an approved order or a refusal that names its rule.
 
-Only this module makes an `ApprovedOrder`, and the gateway takes nothing else. Each rule is one
-function over the same facts (`risk_facts.py`); a missing or stale input refuses, and an intent that
-can only shrink a position is never held back by a limit.
+Only this module makes an `ApprovedOrder` or an `ApprovedOrderList`, and the gateway takes nothing
+else. Each rule is one function over the same facts (`risk_facts.py`); a missing or stale input
+refuses, and an intent that can only shrink a position is never held back by a limit.
 """
 
 from typing import Final
 
 import msgspec
 
-from genesis.domain.filters import check_filters
+from genesis.domain.filters import check_filters, check_list_filters
+from genesis.domain.order_lists import OrderListIntent, form_error
 from genesis.domain.orders import OrderIntent, Refusal, RefusalRule, Side
 from genesis.engine.prudence import PRUDENCE
 from genesis.engine.risk_facts import (
@@ -32,6 +33,13 @@ class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
     approved_at: Nanos
 
 
+class ApprovedOrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """A protective pair that passed every rule. Only `judge_list` in this module makes one."""
+
+    intent: OrderListIntent
+    approved_at: Nanos
+
+
 def judge(
     intent: OrderIntent, facts: RiskFacts, limits: RiskLimits, now: Nanos
 ) -> ApprovedOrder | Refusal:
@@ -47,6 +55,27 @@ def judge(
         if refusal is not None:
             return refusal
     return ApprovedOrder(intent=intent, approved_at=now)
+
+
+def judge_list(
+    intent: OrderListIntent, facts: RiskFacts, limits: RiskLimits, now: Nanos
+) -> ApprovedOrderList | Refusal:
+    """Judge a protective pair: total over any input, first refusing rule wins.
+
+    A pair can only shrink a position, so rules of possibility alone bind it. Its legs share their
+    lots: `working_exit` must count neither of them, nor what the pair is to replace.
+    """
+    wrong = form_error(intent)
+    if wrong:
+        return refusal_of(RefusalRule.FORM, "a stop and a target of one position", wrong)
+    case = RiskCase(intent.stop, facts, limits, now)
+    refusal = (
+        _check_state(case)
+        or check_list_filters(intent, facts.instrument, facts.filters)
+        or _check_holding(case)
+        or _check_venue(case)
+    )
+    return refusal or ApprovedOrderList(intent=intent, approved_at=now)
 
 
 def _check_state(case: RiskCase) -> Refusal | None:

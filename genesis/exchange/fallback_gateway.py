@@ -11,19 +11,25 @@ from typing import Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
+from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, Fill, Hold
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.exchange.gateway import (
     Account,
     CancelOutcome,
     Found,
     Gateway,
+    ListCancelOutcome,
+    ListFound,
     ListingOutcome,
+    ListQueryOutcome,
+    ListSubmitOutcome,
     NoAnswer,
     NotFound,
     NotListed,
     NotSent,
     OrderTestOutcome,
+    PreparedOrderList,
     PreparedRequest,
     QueryOutcome,
     Rejected,
@@ -80,6 +86,24 @@ class FallbackGateway:
         """Build, write and await one order, by the first way or not at all. See the port."""
         return await self._first.submit(order, timestamp_ms=timestamp_ms)
 
+    def build_submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> PreparedOrderList:
+        """Encode and sign a protective pair for the first way. See the port."""
+        return self._first.build_submit_list(order_list, timestamp_ms=timestamp_ms)
+
+    def submit_prepared_list(
+        self, prepared: PreparedOrderList
+    ) -> "asyncio.Future[ListSubmitOutcome]":
+        """Write a prepared pair, by the first way or not at all. See the port."""
+        return self._first.submit_prepared_list(prepared)
+
+    async def submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> ListSubmitOutcome:
+        """Build, write and await one pair, by the first way or not at all. See the port."""
+        return await self._first.submit_list(order_list, timestamp_ms=timestamp_ms)
+
     async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
         """Ask, by the way that orders take, whether the venue would take one. See the port."""
         return await self._first.test_order(order)
@@ -90,18 +114,23 @@ class FallbackGateway:
         Once a cancel may have been executed, only an answer settles it: what the second way did
         not send, or saw refused, says nothing of the first.
         """
-        reason, may_be_done = _NOT_READY, False
-        if self._first.is_ready:
-            outcome = await self._first.cancel(symbol, client_order_id)
-            if not isinstance(outcome, NotSent | Unknown):
-                self._answered_first()
-                return outcome
-            reason, may_be_done = outcome.reason, isinstance(outcome, Unknown)
-        self._fall_back(reason)
-        outcome = await self._second.cancel(symbol, client_order_id)
-        if may_be_done and isinstance(outcome, NotSent | Rejected):
-            return Unknown(f"{reason}; then {outcome.reason}")
-        return outcome
+        return await self._cancel(lambda path: path.cancel(symbol, client_order_id))
+
+    async def cancel_list(self, symbol: str, list_client_order_id: str) -> ListCancelOutcome:
+        """Cancel an open list, as `cancel` does an order. See the port."""
+        return await self._cancel(lambda path: path.cancel_list(symbol, list_client_order_id))
+
+    async def query_list(self, list_client_order_id: str) -> ListQueryOutcome:
+        """Ask for one list by our id. See the port."""
+
+        async def ask(path: VenuePath) -> ListFound | NotFound | NoAnswer:
+            return await path.query_list(list_client_order_id)
+
+        return await self.on_one_path(ask)
+
+    async def open_lists(self) -> tuple[OrderListReport, ...] | NoAnswer:
+        """List the order lists that are open. See the port."""
+        return await self.on_one_path(lambda path: path.open_lists())
 
     async def query(self, symbol: str, client_order_id: str) -> QueryOutcome:
         """Ask for one order by our id. See the port."""
@@ -167,6 +196,22 @@ class FallbackGateway:
         if isinstance(answer, NoAnswer) and answer.is_silence:
             return NoAnswer(f"{reason}; then {answer.reason}")
         return answer
+
+    async def _cancel(
+        self, ask: Callable[[VenuePath], Awaitable[_T | NotSent | Unknown | Rejected]]
+    ) -> _T | NotSent | Unknown | Rejected:
+        reason, may_be_done = _NOT_READY, False
+        if self._first.is_ready:
+            outcome = await ask(self._first)
+            if not isinstance(outcome, NotSent | Unknown):
+                self._answered_first()
+                return outcome
+            reason, may_be_done = outcome.reason, isinstance(outcome, Unknown)
+        self._fall_back(reason)
+        outcome = await ask(self._second)
+        if may_be_done and isinstance(outcome, NotSent | Rejected):
+            return Unknown(f"{reason}; then {outcome.reason}")
+        return outcome
 
     def _answered_first(self) -> None:
         if self._is_fallen_back:

@@ -1,7 +1,9 @@
 """The port to a venue: what the executor may ask, and every way it can be answered.
 
 Nothing on the order path raises: an answer is a value, and the type says what may be done next.
-A submission takes an `ApprovedOrder`, which only the risk engine makes, and nothing else.
+A submission takes an `ApprovedOrder` or an `ApprovedOrderList`, which only the risk engine makes,
+and nothing else. How a list of the venue behaves is told where its types are
+(`domain/order_lists.py`).
 """
 
 import asyncio
@@ -11,8 +13,9 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from genesis.domain.instruments import Instrument
+from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, Fill, Hold
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.units import Amount, Nanos
 
 _T = TypeVar("_T")
@@ -26,6 +29,17 @@ class Accepted(msgspec.Struct, frozen=True):
     """
 
     report: ExecutionReport
+    fills: tuple[Fill, ...] = ()
+
+
+class ListAccepted(msgspec.Struct, frozen=True):
+    """The venue took the request; `report` is the list as it stands now, and its legs.
+
+    Of a placement: both legs are open, unless one traded at once. `fills` are the executions that
+    the reply itself lists, as in `Accepted`. Of a cancel: both legs have ended.
+    """
+
+    report: OrderListReport
     fills: tuple[Fill, ...] = ()
 
 
@@ -69,6 +83,12 @@ class Found(msgspec.Struct, frozen=True):
     report: ExecutionReport
 
 
+class ListFound(msgspec.Struct, frozen=True):
+    """The venue knows the list. What became of its legs is asked of each leg."""
+
+    report: OrderListReport
+
+
 class NotFound(msgspec.Struct, frozen=True):
     """The venue knows no such order now. Proof only behind the time fence."""
 
@@ -102,6 +122,9 @@ ListingOutcome: TypeAlias = tuple[Instrument, ...] | NotListed | NoAnswer
 SubmitOutcome: TypeAlias = Accepted | Rejected | NotSent | Unknown
 CancelOutcome: TypeAlias = Accepted | NotOpen | Rejected | NotSent | Unknown
 QueryOutcome: TypeAlias = Found | NotFound | NoAnswer
+ListSubmitOutcome: TypeAlias = ListAccepted | Rejected | NotSent | Unknown
+ListCancelOutcome: TypeAlias = ListAccepted | NotOpen | Rejected | NotSent | Unknown
+ListQueryOutcome: TypeAlias = ListFound | NotFound | NoAnswer
 OrderTestOutcome: TypeAlias = Valid | Rejected | NoAnswer
 
 
@@ -155,7 +178,9 @@ class StreamGap(msgspec.Struct, frozen=True, kw_only=True):
     to_at: Nanos
 
 
-UserEvent: TypeAlias = ExecutionReport | BalanceUpdate | TransferReported | StreamGap
+UserEvent: TypeAlias = (
+    ExecutionReport | OrderListReport | BalanceUpdate | TransferReported | StreamGap
+)
 
 
 class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,19 +197,50 @@ class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True):
     frame: bytes
 
 
+class PreparedOrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """An order list encoded and, where the key demands it, signed: only the write is missing.
+
+    It is good for one `submit_prepared_list`, on whichever connection is open then.
+    """
+
+    request_id: int
+    list_client_order_id: str
+    symbol: str
+    timestamp_ms: int
+    frame: bytes
+
+
 class VenuePath(Protocol):
     """One way to a venue, for what may be asked again: questions, and cancels."""
 
     async def cancel(self, symbol: str, client_order_id: str) -> CancelOutcome:
-        """Cancel one open order. Unlike a submission it may be repeated freely."""
+        """Cancel one open order. Unlike a submission it may be repeated freely.
+
+        An order that is a leg of a list takes the whole list with it; the report is the leg's own.
+        """
+        ...
+
+    async def cancel_list(self, symbol: str, list_client_order_id: str) -> ListCancelOutcome:
+        """Cancel both legs of an open list, or none of them. It may be repeated freely.
+
+        NotOpen: one leg has ended, or the list never came: query the list, then its legs.
+        """
         ...
 
     async def query(self, symbol: str, client_order_id: str) -> QueryOutcome:
         """Ask for one order by our id. For the time fence, read `venue_time_ms` first."""
         ...
 
+    async def query_list(self, list_client_order_id: str) -> ListQueryOutcome:
+        """Ask for one list by our id; for the time fence, as `query`."""
+        ...
+
     async def open_orders(self, symbol: str | None) -> tuple[ExecutionReport, ...] | NoAnswer:
-        """List the orders that are open, of one symbol or (costly) of all."""
+        """List the orders that are open, of one symbol or (costly) of all; legs of lists too."""
+        ...
+
+    async def open_lists(self) -> tuple[OrderListReport, ...] | NoAnswer:
+        """List the order lists of the account that are open, of all symbols."""
         ...
 
     async def orders_since(
@@ -247,7 +303,7 @@ class Gateway(VenuePath, Protocol):
         """Tell why one more order would not be sent now, by our own rules; None if it would.
 
         `is_reduction`: it can only shrink a position. `ahead` others are about to be sent before
-        it. Asking counts for nothing.
+        it; for a list, its other leg is one of them. Asking counts for nothing.
         """
         ...
 
@@ -268,6 +324,27 @@ class Gateway(VenuePath, Protocol):
 
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, write and await one order."""
+        ...
+
+    def build_submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> PreparedOrderList:
+        """Encode and sign a protective pair, as `build_submit` does an order."""
+        ...
+
+    def submit_prepared_list(
+        self, prepared: PreparedOrderList
+    ) -> "asyncio.Future[ListSubmitOutcome]":
+        """Write a prepared pair to the socket before returning, as `submit_prepared` an order.
+
+        Both legs must be durable by now. The venue takes both or neither, and counts two orders.
+        """
+        ...
+
+    async def submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> ListSubmitOutcome:
+        """Build, write and await one pair."""
         ...
 
     async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:

@@ -88,3 +88,4 @@ class RequestCost(msgspec.Struct, frozen=True):
 
 ENTRY_COST: Final = RequestCost(Purpose.ENTRY, orders=1, is_refunded=True)
 EXIT_COST: Final = RequestCost(Purpose.EXIT, orders=1, is_refunded=True)
+EXIT_PAIR_COST: Final = RequestCost(Purpose.EXIT, orders=2, is_refunded=True)

@@ -10,7 +10,7 @@ from genesis.venue.orders import NewOrder, ResponseType, SelfTradePrevention
 from genesis.venue.parameters import Parameters
 
 _SIDES: Final = {side.name: side for side in Side}
-_ORDER_TYPES: Final = {kind.name: kind for kind in OrderType}
+_ORDER_TYPES: Final = {kind.name: kind for kind in OrderType if not kind.is_conditional}
 _TIMES_IN_FORCE: Final = {tif.name: tif for tif in TimeInForce}
 _STP_MODES: Final = {mode.value: mode for mode in SelfTradePrevention}
 _OTHER_STP_MODES: Final = frozenset({"DECREMENT", "TRANSFER"})
@@ -27,7 +27,7 @@ _UNUSED_BY_TYPE: Final = {
     ),
     OrderType.MARKET: ("timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"),
 }
-assert _UNUSED_BY_TYPE.keys() == set(OrderType), "every type has a row"
+assert _UNUSED_BY_TYPE.keys() == set(_ORDER_TYPES.values()), "every type has a row"
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):

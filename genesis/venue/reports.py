@@ -299,6 +299,7 @@ def _add_expiry_reason(reply: JsonObject, order: VenueOrder) -> None:
         reply["expiryReason"] = order.expiry_reason
 
 
-assert {kind.name for kind in OrderType} == {"LIMIT", "MARKET", "LIMIT_MAKER"}, (
-    "the names of the domain are the protocol's"
-)
+assert {kind.name for kind in OrderType} == {
+    *("LIMIT", "MARKET", "LIMIT_MAKER"),
+    *("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
+}, "the names of the domain are the protocol's"

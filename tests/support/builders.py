@@ -1,10 +1,14 @@
 """Valid objects for tests: every builder takes what a test cares about and fills in the rest."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import Instrument, InstrumentCatalogue, PriceBand
 from genesis.domain.market import Quote
+from genesis.domain.order_ids import OrderIdParts, order_list_ids
+from genesis.domain.order_lists import OrderListIntent
 from genesis.domain.orders import (
     ExecutionReport,
     Fill,
@@ -171,6 +175,29 @@ def intent(
         stop_price=0,
         target_price=0,
         expires_at=expires_at,
+    )
+
+
+def pair(
+    *, stop: Mapping[str, object] | None = None, target: Mapping[str, object] | None = None
+) -> OrderListIntent:
+    """Return a stop 1 % below the price and a target 1 % above it, with changes to each."""
+    parts = OrderIdParts(account="00", strategy_number=7, epoch=1, sequence=1, attempt=1)
+    ids = order_list_ids(parts)
+    below = msgspec.structs.replace(
+        intent(ids.stop, side=Side.SELL, order_type=OrderType.STOP_LOSS),
+        trigger_price=PRICE * 99 // 100,
+    )
+    above = intent(
+        ids.target,
+        side=Side.SELL,
+        order_type=OrderType.LIMIT_MAKER,
+        limit_price=PRICE * 101 // 100,
+    )
+    return OrderListIntent(
+        list_client_order_id=ids.order_list,
+        stop=msgspec.structs.replace(below, **(stop or {})),
+        target=msgspec.structs.replace(above, **(target or {})),
     )
 
 

@@ -5,19 +5,24 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, Fill, Hold
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.engine.risk_facts import is_reduction
 from genesis.exchange.gateway import (
     Account,
     Balance,
     CancelOutcome,
+    ListCancelOutcome,
     ListingOutcome,
+    ListQueryOutcome,
+    ListSubmitOutcome,
     NoAnswer,
     NotFound,
     NotListed,
     NotOpen,
     OrderTestOutcome,
+    PreparedOrderList,
     PreparedRequest,
     QueryOutcome,
     SubmitOutcome,
@@ -41,6 +46,10 @@ class ScriptedGateway:
         self.asked: list[str] = []
         self.is_connected = True
         self.sent: dict[str, asyncio.Future[SubmitOutcome]] = {}
+        self.lists_sent: dict[str, asyncio.Future[ListSubmitOutcome]] = {}
+        self.list_cancels: deque[ListCancelOutcome] = deque()
+        self.list_queries: deque[ListQueryOutcome] = deque()
+        self.lists_open: tuple[OrderListReport, ...] | NoAnswer = ()
         self.now_ms: int | NoAnswer = VENUE_MS
         self.cancels: deque[CancelOutcome] = deque()
         self.queries: deque[QueryOutcome] = deque()
@@ -90,6 +99,51 @@ class ScriptedGateway:
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, take and await."""
         return await self.submit_prepared(self.build_submit(order, timestamp_ms=timestamp_ms))
+
+    def build_submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> PreparedOrderList:
+        """Encode a pair as its own id."""
+        list_id = order_list.intent.list_client_order_id
+        self.asked.append(f"build list {list_id}")
+        return PreparedOrderList(
+            request_id=1,
+            list_client_order_id=list_id,
+            symbol=order_list.intent.symbol,
+            timestamp_ms=timestamp_ms,
+            frame=list_id.encode(),
+        )
+
+    def submit_prepared_list(
+        self, prepared: PreparedOrderList
+    ) -> "asyncio.Future[ListSubmitOutcome]":
+        """Take a pair; the test resolves `lists_sent`."""
+        self.asked.append(f"send list {prepared.list_client_order_id}")
+        future: asyncio.Future[ListSubmitOutcome] = asyncio.get_running_loop().create_future()
+        self.lists_sent[prepared.list_client_order_id] = future
+        return future
+
+    async def submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> ListSubmitOutcome:
+        """Build, take and await."""
+        prepared = self.build_submit_list(order_list, timestamp_ms=timestamp_ms)
+        return await self.submit_prepared_list(prepared)
+
+    async def cancel_list(self, symbol: str, list_client_order_id: str) -> ListCancelOutcome:
+        """Answer the next laid-out outcome, else that nothing is open."""
+        self.asked.append(f"cancel list {symbol} {list_client_order_id}")
+        return self.list_cancels.popleft() if self.list_cancels else NotOpen("Unknown order sent.")
+
+    async def query_list(self, list_client_order_id: str) -> ListQueryOutcome:
+        """Answer the next laid-out outcome, else not found."""
+        self.asked.append(f"query list {list_client_order_id}")
+        return self.list_queries.popleft() if self.list_queries else NotFound()
+
+    async def open_lists(self) -> tuple[OrderListReport, ...] | NoAnswer:
+        """List what is open."""
+        self.asked.append("open_lists")
+        return self.lists_open
 
     async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
         """Answer the next laid-out outcome, else that the order is good."""

@@ -32,8 +32,10 @@ def check_form(case: SignalCase) -> SignalCase | Refusal:
     least = min(signal.limit_price, signal.stop_price, signal.target_price, signal.quantity)
     if least < 0:
         return _malformed("no negative number", str(least))
-    if (order_type is OrderType.MARKET) != (signal.limit_price == 0):
-        return _malformed("a price exactly for limit orders", order_type.name)
+    # Stop and target are prices of a signal; the conditional orders are the executor's own.
+    is_priced = signal.limit_price != 0
+    if order_type.is_conditional or is_priced is (order_type is OrderType.MARKET):
+        return _malformed("a market order, or a price for a limit order", order_type.name)
     if (side is Side.BUY) != (action is SignalAction.ENTER):
         return _malformed("enter by buying, exit by selling", f"{action.name} {side.name}")
     return case

@@ -33,6 +33,8 @@ class _Filter(msgspec.Struct, rename="camel"):
     ask_multiplier_up: str = "0"
     ask_multiplier_down: str = "0"
     max_num_orders: int = 0
+    max_num_algo_orders: int = 0
+    max_num_order_lists: int = 0
     max_position: str = "0"
 
 
@@ -99,8 +101,8 @@ def _by_type(filters: list[_Filter]) -> Mapping[str, _Filter]:
 def _instrument(row: int, entry: _Symbol, of_account: Mapping[str, _Filter]) -> Instrument:
     """Read one symbol. A bound of 0 is switched off, for the venue and so for us.
 
-    Filters that no order of ours can meet (icebergs, trailing stops, lists) are passed over like
-    those that nobody knows yet.
+    Filters that no order of ours can meet (icebergs, trailing stops) are passed over like those
+    that nobody knows yet.
     """
     filters = _by_type(entry.filters)
     price = filters.get("PRICE_FILTER")
@@ -133,6 +135,8 @@ def _instrument(row: int, entry: _Symbol, of_account: Mapping[str, _Filter]) -> 
         max_position=_fixed(filters.get("MAX_POSITION", _NONE).max_position),
         max_open_orders=filters.get("MAX_NUM_ORDERS", _NONE).max_num_orders,
         max_open_orders_of_account=of_account.get("EXCHANGE_MAX_NUM_ORDERS", _NONE).max_num_orders,
+        max_algo_orders=filters.get("MAX_NUM_ALGO_ORDERS", _NONE).max_num_algo_orders,
+        max_order_lists=filters.get("MAX_NUM_ORDER_LISTS", _NONE).max_num_order_lists,
     )
 
 

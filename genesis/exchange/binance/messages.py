@@ -7,33 +7,62 @@ MalformedMessage.
 
 import enum
 from collections.abc import Callable
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from genesis.domain.orders import ExecutionReport, Fill, OrderState, Side
+from genesis.domain.order_lists import OrderListLeg, OrderListReport
+from genesis.domain.orders import (
+    ExecutionReport,
+    Fill,
+    Side,
+)
 from genesis.errors import MalformedMessage
 from genesis.exchange.binance.errors import VenueFault
+from genesis.exchange.binance.wire_records import (
+    NO_REASON,
+    AccountReply,
+    CancelReply,
+    EventHead,
+    ListEvent,
+    ListReply,
+    OrderReply,
+    PositionEvent,
+    ReplyFill,
+    ReportEvent,
+    TimeReply,
+    Trade,
+    TransferEvent,
+)
+from genesis.exchange.binance.wire_values import (
+    ORDER_TYPES,
+    fixed,
+    is_waiting,
+    list_state_of,
+    positive_id,
+    reason_of,
+    side_of,
+    state_of,
+    traded,
+    unsigned,
+)
 from genesis.exchange.gateway import (
     Accepted,
     Account,
     Balance,
     BalanceUpdate,
+    ListAccepted,
     TransferReported,
 )
 from genesis.units import (
     NANOS_PER_MS,
     Nanos,
     first_ms_from_stamp,
-    fixed_from_text,
     nanos_from_stamp,
     notional,
 )
 
 _T = TypeVar("_T")
-
-_SIDES: Final = {side.name: side for side in Side}
-_NO_REASON: Final = "NONE"
 
 
 class ErrorData(msgspec.Struct):
@@ -89,115 +118,9 @@ class SessionNotice(enum.Enum):
     SERVER_SHUTDOWN = "serverShutdown"
 
 
-EventContent: TypeAlias = ExecutionReport | BalanceUpdate | TransferReported | SessionNotice
-
-
-class _ReplyFill(msgspec.Struct, rename="camel"):
-    price: str
-    qty: str
-    commission: str
-    commission_asset: str
-    trade_id: int
-
-
-class _OrderReply(msgspec.Struct, rename="camel"):
-    """A placement reply (RESULT, FULL), a cancel reply, or an element of an order query."""
-
-    symbol: str
-    order_id: int
-    client_order_id: str
-    price: str
-    orig_qty: str
-    executed_qty: str
-    cummulative_quote_qty: str  # the venue's spelling
-    status: str
-    side: str
-    orig_client_order_id: str = ""
-    transact_time: int = 0
-    update_time: int = 0
-    expiry_reason: str = _NO_REASON
-    fills: list[_ReplyFill] = []
-
-
-class _Trade(msgspec.Struct, rename="camel"):
-    symbol: str
-    id: int
-    order_id: int
-    price: str
-    qty: str
-    quote_qty: str
-    commission: str
-    commission_asset: str
-    time: int
-    is_buyer: bool
-    is_maker: bool
-
-
-class _BalanceReply(msgspec.Struct):
-    asset: str
-    free: str
-    locked: str
-
-
-class _AccountReply(msgspec.Struct, rename="camel"):
-    balances: list[_BalanceReply]
-    can_trade: bool
-    update_time: int
-    uid: int = 0
-
-
-class _TimeReply(msgspec.Struct, rename="camel"):
-    server_time: int
-
-
-class _EventHead(msgspec.Struct):
-    e: str
-
-
-class _ReportEvent(msgspec.Struct):
-    """`executionReport` (section 10.1). The case of a key matters: `c` is not `C`."""
-
-    event_stamp: int = msgspec.field(name="E")
-    symbol: str = msgspec.field(name="s")
-    request_id: str = msgspec.field(name="c")
-    original_id: str = msgspec.field(name="C")
-    side: str = msgspec.field(name="S")
-    quantity: str = msgspec.field(name="q")
-    price: str = msgspec.field(name="p")
-    execution: str = msgspec.field(name="x")
-    status: str = msgspec.field(name="X")
-    reject_reason: str = msgspec.field(name="r")
-    order_id: int = msgspec.field(name="i")
-    last_quantity: str = msgspec.field(name="l")
-    filled_quantity: str = msgspec.field(name="z")
-    last_price: str = msgspec.field(name="L")
-    fee: str | None = msgspec.field(name="n")
-    fee_asset: str | None = msgspec.field(name="N")
-    transacted_stamp: int = msgspec.field(name="T")
-    trade_id: int = msgspec.field(name="t")
-    execution_id: int = msgspec.field(name="I")
-    is_maker: bool = msgspec.field(name="m")
-    filled_amount: str = msgspec.field(name="Z")
-    last_amount: str = msgspec.field(name="Y")
-    expiry_reason: str = msgspec.field(name="eR", default=_NO_REASON)
-
-
-class _EventBalance(msgspec.Struct):
-    asset: str = msgspec.field(name="a")
-    free: str = msgspec.field(name="f")
-    locked: str = msgspec.field(name="l")
-
-
-class _PositionEvent(msgspec.Struct):
-    event_stamp: int = msgspec.field(name="E")
-    updated_stamp: int = msgspec.field(name="u")
-    balances: list[_EventBalance] = msgspec.field(name="B")
-
-
-class _TransferEvent(msgspec.Struct):
-    asset: str = msgspec.field(name="a")
-    delta: str = msgspec.field(name="d")
-    cleared_stamp: int = msgspec.field(name="T")
+EventContent: TypeAlias = (
+    ExecutionReport | OrderListReport | BalanceUpdate | TransferReported | SessionNotice
+)
 
 
 def _reader(kind: type[_T]) -> Callable[[bytes | msgspec.Raw], _T]:
@@ -208,7 +131,7 @@ def _reader(kind: type[_T]) -> Callable[[bytes | msgspec.Raw], _T]:
         try:
             return decode(message)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise MalformedMessage(f"{kind.__name__.strip('_')}: {error}") from None
+            raise MalformedMessage(f"{kind.__name__}: {error}") from None
 
     return read
 
@@ -216,15 +139,19 @@ def _reader(kind: type[_T]) -> Callable[[bytes | msgspec.Raw], _T]:
 decode_envelope = _reader(Envelope)
 decode_error = _reader(ErrorBody)
 
-_read_order = _reader(_OrderReply)
-_read_orders = _reader(list[_OrderReply])
-_read_trades = _reader(list[_Trade])
-_read_account = _reader(_AccountReply)
-_read_time = _reader(_TimeReply)
-_read_head = _reader(_EventHead)
-_read_report = _reader(_ReportEvent)
-_read_position = _reader(_PositionEvent)
-_read_transfer = _reader(_TransferEvent)
+_read_order = _reader(OrderReply)
+_read_orders = _reader(list[OrderReply])
+_read_list = _reader(ListReply)
+_read_lists = _reader(list[ListReply])
+_read_cancel = _reader(CancelReply)
+_read_trades = _reader(list[Trade])
+_read_account = _reader(AccountReply)
+_read_time = _reader(TimeReply)
+_read_head = _reader(EventHead)
+_read_report = _reader(ReportEvent)
+_read_list_event = _reader(ListEvent)
+_read_position = _reader(PositionEvent)
+_read_transfer = _reader(TransferEvent)
 
 
 def decode_placement(result: msgspec.Raw, client_order_id: str, received_at: Nanos) -> Accepted:
@@ -241,11 +168,57 @@ def decode_placement(result: msgspec.Raw, client_order_id: str, received_at: Nan
 
 
 def decode_order(result: msgspec.Raw, client_order_id: str, received_at: Nanos) -> ExecutionReport:
-    """Read the reply to `order.status` or `order.cancel` for the order `client_order_id`.
+    """Read the reply to `order.status` for the order `client_order_id`.
 
     The id in the reply may be that of the cancel request instead, so the one asked for is taken.
     """
     return _report_of(_read_order(result), client_order_id, received_at)
+
+
+def decode_cancel(result: msgspec.Raw, client_order_id: str, received_at: Nanos) -> ExecutionReport:
+    """Read the reply to `order.cancel`: the order, or the list that it took with it.
+
+    Raises:
+        MalformedMessage: It cannot be read, or is a list without the order.
+    """
+    list_id = _read_cancel(result).list_client_order_id
+    if not list_id:
+        return decode_order(result, client_order_id, received_at)
+    for report in decode_list(result, list_id, received_at).reports:
+        if report.client_order_id == client_order_id:
+            return report
+    raise MalformedMessage(f"list {list_id[:40]!r} has no leg {client_order_id}")
+
+
+def decode_list_placement(
+    result: msgspec.Raw, list_client_order_id: str, received_at: Nanos
+) -> ListAccepted:
+    """Read the reply to `orderList.place.oco`, as `decode_placement` that to an order."""
+    reply = _list_reply(result, list_client_order_id)
+    report = _list_report_of(reply, received_at)
+    reports = {leg.venue_order_id: leg for leg in report.reports}
+    fills = tuple(
+        _fill_of(leg, reports[leg.order_id], fill)
+        for leg in reply.order_reports
+        for fill in leg.fills
+    )
+    return ListAccepted(report, fills)
+
+
+def decode_list(
+    result: msgspec.Raw, list_client_order_id: str, received_at: Nanos
+) -> OrderListReport:
+    """Read the reply to `orderList.status` or `orderList.cancel` for the list of that id.
+
+    Raises:
+        MalformedMessage: It cannot be read, or is about another list.
+    """
+    return _list_report_of(_list_reply(result, list_client_order_id), received_at)
+
+
+def decode_lists(result: msgspec.Raw, received_at: Nanos) -> tuple[OrderListReport, ...]:
+    """Read the reply to `openOrderLists.status`."""
+    return tuple(_list_report_of(reply, received_at) for reply in _read_lists(result))
 
 
 def decode_orders(result: msgspec.Raw, received_at: Nanos) -> tuple[ExecutionReport, ...]:
@@ -260,14 +233,14 @@ def decode_trades(result: msgspec.Raw) -> tuple[Fill, ...]:
     return tuple(
         Fill(
             symbol=trade.symbol,
-            trade_id=_positive_id(trade.id),
+            trade_id=positive_id(trade.id),
             client_order_id="",
             venue_order_id=trade.order_id,
             side=Side.BUY if trade.is_buyer else Side.SELL,
-            price=_unsigned(trade.price),
-            quantity=_traded(trade.qty),
-            quote_amount=_unsigned(trade.quote_qty),
-            fee=_unsigned(trade.commission),
+            price=unsigned(trade.price),
+            quantity=traded(trade.qty),
+            quote_amount=unsigned(trade.quote_qty),
+            fee=unsigned(trade.commission),
             fee_asset=trade.commission_asset,
             is_maker=trade.is_maker,
             traded_at=nanos_from_stamp(trade.time),
@@ -281,7 +254,7 @@ def decode_account(result: msgspec.Raw, received_at: Nanos) -> Account:
     reply = _read_account(result)
     return Account(
         balances=tuple(
-            Balance(entry.asset, _unsigned(entry.free), _unsigned(entry.locked))
+            Balance(entry.asset, unsigned(entry.free), unsigned(entry.locked))
             for entry in reply.balances
         ),
         can_trade=reply.can_trade,
@@ -305,6 +278,8 @@ def decode_event(event: msgspec.Raw, received_at: Nanos) -> EventContent | None:
     kind = _read_head(event).e
     if kind == "executionReport":
         return _report_of_event(_read_report(event), received_at)
+    if kind == "listStatus":
+        return _list_report_of_event(_read_list_event(event), received_at)
     if kind == "outboundAccountPosition":
         return _balance_update_of(_read_position(event), received_at)
     if kind == "balanceUpdate":
@@ -314,11 +289,11 @@ def decode_event(event: msgspec.Raw, received_at: Nanos) -> EventContent | None:
     return None
 
 
-def _report_of_event(event: _ReportEvent, received_at: Nanos) -> ExecutionReport:
+def _report_of_event(event: ReportEvent, received_at: Nanos) -> ExecutionReport:
     # On a cancel or an amendment `c` is the id of that request and `C` the order's own.
     client_order_id = event.original_id or event.request_id
-    side = _side(event.side)
-    filled = _unsigned(event.filled_quantity)
+    side = side_of(event.side)
+    filled = unsigned(event.filled_quantity)
     fill = None
     # A trade without an id (smart order routing, section 7.5) only shows in the filled quantity.
     if event.execution == "TRADE" and event.trade_id >= 0:
@@ -328,74 +303,123 @@ def _report_of_event(event: _ReportEvent, received_at: Nanos) -> ExecutionReport
             client_order_id=client_order_id,
             venue_order_id=event.order_id,
             side=side,
-            price=_unsigned(event.last_price),
-            quantity=_traded(event.last_quantity),
-            quote_amount=_unsigned(event.last_amount),
-            fee=_unsigned(event.fee or "0"),
+            price=unsigned(event.last_price),
+            quantity=traded(event.last_quantity),
+            quote_amount=unsigned(event.last_amount),
+            fee=unsigned(event.fee or "0"),
             fee_asset=event.fee_asset or "",
             is_maker=event.is_maker,
             traded_at=nanos_from_stamp(event.transacted_stamp),
         )
+    order_type, state = ORDER_TYPES.get(event.type), state_of(event.status, filled)
     return ExecutionReport(
         client_order_id=client_order_id,
         venue_order_id=event.order_id,
         symbol=event.symbol,
-        state=_state(event.status, filled),
+        state=state,
         side=side,
-        quantity=_unsigned(event.quantity),
+        quantity=unsigned(event.quantity),
         filled_quantity=filled,
-        filled_amount=_unsigned(event.filled_amount),
-        limit_price=_unsigned(event.price),
-        reason=_reason(event.status, event.reject_reason, event.expiry_reason),
+        filled_amount=unsigned(event.filled_amount),
+        limit_price=unsigned(event.price),
+        reason=reason_of(event.status, event.reject_reason, event.expiry_reason),
         event_at=nanos_from_stamp(event.event_stamp),
         received_at=received_at,
         execution_id=event.execution_id,
         fill=fill,
+        order_type=order_type,
+        trigger_price=unsigned(event.stop_price),
+        is_waiting=is_waiting(order_type, state, event.working_stamp),
+        venue_list_id=event.order_list_id,
     )
 
 
-def _report_of(reply: _OrderReply, client_order_id: str, received_at: Nanos) -> ExecutionReport:
-    filled = _unsigned(reply.executed_qty)
-    amount = _fixed(reply.cummulative_quote_qty)
-    return ExecutionReport(
-        client_order_id=client_order_id,
-        venue_order_id=reply.order_id,
-        symbol=reply.symbol,
-        state=_state(reply.status, filled),
-        side=_side(reply.side),
-        quantity=_unsigned(reply.orig_qty),
-        filled_quantity=filled,
-        filled_amount=max(0, amount),  # negative: the venue no longer knows (section 7.4)
-        limit_price=_unsigned(reply.price),
-        reason=_reason(reply.status, _NO_REASON, reply.expiry_reason),
-        event_at=nanos_from_stamp(reply.transact_time or reply.update_time),
+def _list_report_of_event(event: ListEvent, received_at: Nanos) -> OrderListReport:
+    return OrderListReport(
+        list_client_order_id=event.list_client_order_id,
+        venue_list_id=event.order_list_id,
+        symbol=event.symbol,
+        state=list_state_of(event.status),
+        legs=tuple(OrderListLeg(leg.client_order_id, leg.order_id) for leg in event.legs),
+        event_at=nanos_from_stamp(event.event_stamp),
         received_at=received_at,
     )
 
 
-def _fill_of(reply: _OrderReply, report: ExecutionReport, fill: _ReplyFill) -> Fill:
+def _list_reply(result: msgspec.Raw, list_client_order_id: str) -> ListReply:
+    reply = _read_list(result)
+    if reply.list_client_order_id != list_client_order_id:
+        raise MalformedMessage(f"the reply is about list {reply.list_client_order_id[:40]!r}")
+    return reply
+
+
+def _list_report_of(reply: ListReply, received_at: Nanos) -> OrderListReport:
+    reports = {leg.order_id: leg for leg in reply.order_reports}
+    if reports and reports.keys() != {leg.order_id for leg in reply.orders}:
+        raise MalformedMessage(f"list {reply.list_client_order_id[:40]!r} reports other legs")
+    return OrderListReport(
+        list_client_order_id=reply.list_client_order_id,
+        venue_list_id=reply.order_list_id,
+        symbol=reply.symbol,
+        state=list_state_of(reply.list_order_status),
+        legs=tuple(OrderListLeg(leg.client_order_id, leg.order_id) for leg in reply.orders),
+        event_at=nanos_from_stamp(reply.transaction_time),
+        received_at=received_at,
+        reports=tuple(
+            _report_of(reports[leg.order_id], leg.client_order_id, received_at)
+            for leg in reply.orders
+            if reports
+        ),
+    )
+
+
+def _report_of(reply: OrderReply, client_order_id: str, received_at: Nanos) -> ExecutionReport:
+    filled = unsigned(reply.executed_qty)
+    amount = fixed(reply.cummulative_quote_qty)
+    order_type, state = ORDER_TYPES.get(reply.type), state_of(reply.status, filled)
+    return ExecutionReport(
+        client_order_id=client_order_id,
+        venue_order_id=reply.order_id,
+        symbol=reply.symbol,
+        state=state,
+        side=side_of(reply.side),
+        quantity=unsigned(reply.orig_qty),
+        filled_quantity=filled,
+        filled_amount=max(0, amount),  # negative: the venue no longer knows (section 7.4)
+        limit_price=unsigned(reply.price),
+        reason=reason_of(reply.status, NO_REASON, reply.expiry_reason),
+        event_at=nanos_from_stamp(reply.transact_time or reply.update_time),
+        received_at=received_at,
+        order_type=order_type,
+        trigger_price=unsigned(reply.stop_price),
+        is_waiting=is_waiting(order_type, state, reply.working_time),
+        venue_list_id=reply.order_list_id,
+    )
+
+
+def _fill_of(reply: OrderReply, report: ExecutionReport, fill: ReplyFill) -> Fill:
     """Make a fill of one that a placement reply lists: the new order was the taker."""
-    price, quantity = _unsigned(fill.price), _traded(fill.qty)
+    price, quantity = unsigned(fill.price), traded(fill.qty)
     return Fill(
         symbol=reply.symbol,
-        trade_id=_positive_id(fill.trade_id),
+        trade_id=positive_id(fill.trade_id),
         client_order_id=report.client_order_id,
         venue_order_id=reply.order_id,
         side=report.side,
         price=price,
         quantity=quantity,
         quote_amount=notional(price, quantity),
-        fee=_unsigned(fill.commission),
+        fee=unsigned(fill.commission),
         fee_asset=fill.commission_asset,
         is_maker=False,
         traded_at=report.event_at,
     )
 
 
-def _balance_update_of(event: _PositionEvent, received_at: Nanos) -> BalanceUpdate:
+def _balance_update_of(event: PositionEvent, received_at: Nanos) -> BalanceUpdate:
     return BalanceUpdate(
         balances=tuple(
-            Balance(entry.asset, _unsigned(entry.free), _unsigned(entry.locked))
+            Balance(entry.asset, unsigned(entry.free), unsigned(entry.locked))
             for entry in event.balances
         ),
         updated_at=nanos_from_stamp(event.updated_stamp),
@@ -404,73 +428,10 @@ def _balance_update_of(event: _PositionEvent, received_at: Nanos) -> BalanceUpda
     )
 
 
-def _transfer_of(event: _TransferEvent, received_at: Nanos) -> TransferReported:
+def _transfer_of(event: TransferEvent, received_at: Nanos) -> TransferReported:
     return TransferReported(
         asset=event.asset,
-        amount=_fixed(event.delta),
+        amount=fixed(event.delta),
         cleared_at=nanos_from_stamp(event.cleared_stamp),
         received_at=received_at,
     )
-
-
-_STATES: Final = {
-    "NEW": OrderState.ACCEPTED,
-    "PENDING_NEW": OrderState.ACCEPTED,
-    "PARTIALLY_FILLED": OrderState.PARTIALLY_FILLED,
-    "FILLED": OrderState.FILLED,
-    "CANCELED": OrderState.CANCELED,
-    "REJECTED": OrderState.REJECTED,
-    "EXPIRED": OrderState.EXPIRED,
-    "EXPIRED_IN_MATCH": OrderState.EXPIRED,
-}
-
-
-def _state(status: str, filled: int) -> OrderState:
-    if status == "PENDING_CANCEL":
-        return OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED
-    state = _STATES.get(status)
-    if state is None:
-        raise MalformedMessage(f"{status[:40]!r} is no order status")
-    return state
-
-
-def _reason(status: str, reject_reason: str, expiry_reason: str) -> str:
-    for reason in (reject_reason, expiry_reason):
-        if reason != _NO_REASON:
-            return reason
-    return status if status == "EXPIRED_IN_MATCH" else ""
-
-
-def _side(text: str) -> Side:
-    side = _SIDES.get(text)
-    if side is None:
-        raise MalformedMessage(f"{text[:40]!r} is no side")
-    return side
-
-
-def _fixed(text: str) -> int:
-    try:
-        return fixed_from_text(text)
-    except ValueError as error:
-        raise MalformedMessage(str(error)) from None
-
-
-def _unsigned(text: str) -> int:
-    value = _fixed(text)
-    if value < 0:
-        raise MalformedMessage(f"{text[:40]!r} is negative")
-    return value
-
-
-def _traded(text: str) -> int:
-    value = _fixed(text)
-    if value <= 0:
-        raise MalformedMessage(f"{text[:40]!r} is not a quantity")
-    return value
-
-
-def _positive_id(trade_id: int) -> int:
-    """Return a trade's id; the venue writes -1 where there is none."""
-    if trade_id < 0:
-        raise MalformedMessage(f"a trade has the id {trade_id}")
-    return trade_id

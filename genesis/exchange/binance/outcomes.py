@@ -20,11 +20,23 @@ from genesis.exchange.binance.errors import (
     contradicts_listing,
     finality_of,
 )
-from genesis.exchange.binance.messages import Envelope, decode_order, decode_placement
+from genesis.exchange.binance.messages import (
+    Envelope,
+    decode_cancel,
+    decode_list,
+    decode_list_placement,
+    decode_order,
+    decode_placement,
+)
 from genesis.exchange.gateway import (
     Accepted,
     CancelOutcome,
     Found,
+    ListAccepted,
+    ListCancelOutcome,
+    ListFound,
+    ListQueryOutcome,
+    ListSubmitOutcome,
     NoAnswer,
     NotFound,
     NotListed,
@@ -77,37 +89,52 @@ Fate: TypeAlias = Reply | Lost | Unwritten
 
 def submit_outcome(fate: Fate, client_order_id: str) -> SubmitOutcome:
     """Return what the fate of `order.place` means for the order."""
-    if isinstance(fate, Reply) and _fault_of(fate) is None:
-        try:
-            return decode_placement(fate.envelope.result, client_order_id, fate.received_at)
-        except MalformedMessage as error:
-            return Unknown(f"unreadable reply: {error}")
-    return _failed_order_request(fate)
+    return _placed(
+        fate, lambda reply: decode_placement(_result(reply), client_order_id, reply.received_at)
+    )
+
+
+def submit_list_outcome(fate: Fate, list_client_order_id: str) -> ListSubmitOutcome:
+    """Return what the fate of `orderList.place.oco` means for both of its legs."""
+    return _placed(
+        fate,
+        lambda reply: decode_list_placement(
+            _result(reply), list_client_order_id, reply.received_at
+        ),
+    )
 
 
 def cancel_outcome(fate: Fate, client_order_id: str) -> CancelOutcome:
     """Return what the fate of `order.cancel` means for the order."""
-    if isinstance(fate, Reply):
-        fault = _fault_of(fate)
-        if fault is None:
-            try:
-                report = decode_order(fate.envelope.result, client_order_id, fate.received_at)
-            except MalformedMessage as error:
-                return Unknown(f"unreadable reply: {error}")
-            return Accepted(report)
-        if fault.code == CANCEL_REFUSED:
-            return NotOpen(fault.reason)
-    return _failed_order_request(fate)
+    return _canceled(
+        fate,
+        lambda reply: Accepted(decode_cancel(_result(reply), client_order_id, reply.received_at)),
+    )
+
+
+def cancel_list_outcome(fate: Fate, list_client_order_id: str) -> ListCancelOutcome:
+    """Return what the fate of `orderList.cancel` means for both legs."""
+    return _canceled(
+        fate,
+        lambda reply: ListAccepted(
+            decode_list(_result(reply), list_client_order_id, reply.received_at)
+        ),
+    )
+
+
+def query_list_outcome(fate: Fate, list_client_order_id: str) -> ListQueryOutcome:
+    """Return what the fate of `orderList.status` says of the list."""
+    if _is_not_found(fate):
+        return NotFound()
+    report = read_outcome(
+        fate, lambda reply: decode_list(_result(reply), list_client_order_id, reply.received_at)
+    )
+    return report if isinstance(report, NoAnswer) else ListFound(report)
 
 
 def query_outcome(fate: Fate, client_order_id: str) -> QueryOutcome:
     """Return what the fate of `order.status` says of the order."""
-    # An archived order ended long ago without a fill: for the ledger, it never was.
-    if (
-        isinstance(fate, Reply)
-        and (fault := _fault_of(fate)) is not None
-        and fault.code in (NO_SUCH_ORDER, ORDER_ARCHIVED)
-    ):
+    if _is_not_found(fate):
         return NotFound()
     report = read_outcome(
         fate, lambda reply: decode_order(reply.envelope.result, client_order_id, reply.received_at)
@@ -143,6 +170,40 @@ def or_not_listed(answer: _T | NoAnswer) -> _T | NotListed | NoAnswer:
     """Tell a venue that does not list a symbol from one that does not answer."""
     is_unknown = isinstance(answer, NoAnswer) and answer.code == UNKNOWN_SYMBOL
     return NotListed() if is_unknown else answer
+
+
+def _placed(fate: Fate, decode: Callable[[Reply], _T]) -> _T | Rejected | NotSent | Unknown:
+    """Return what `decode` reads of a placement that was taken, or why none was."""
+    if isinstance(fate, Reply) and _fault_of(fate) is None:
+        try:
+            return decode(fate)
+        except MalformedMessage as error:
+            return Unknown(f"unreadable reply: {error}")
+    return _failed_order_request(fate)
+
+
+def _canceled(
+    fate: Fate, decode: Callable[[Reply], _T]
+) -> _T | NotOpen | Rejected | NotSent | Unknown:
+    """Return what `decode` reads of a cancel that was done, or why it was not."""
+    if isinstance(fate, Reply):
+        fault = _fault_of(fate)
+        if fault is not None and fault.code == CANCEL_REFUSED:
+            return NotOpen(fault.reason)
+    return _placed(fate, decode)
+
+
+def _is_not_found(fate: Fate) -> bool:
+    """Tell whether the venue knows no such thing.
+
+    An archived order ended long ago without a fill: for the ledger, it never was.
+    """
+    fault = _fault_of(fate) if isinstance(fate, Reply) else None
+    return fault is not None and fault.code in (NO_SUCH_ORDER, ORDER_ARCHIVED)
+
+
+def _result(reply: Reply) -> msgspec.Raw:
+    return reply.envelope.result
 
 
 def _failed_order_request(fate: Fate) -> Rejected | NotSent | Unknown:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from genesis.exchange.binance.signing import ParamValue
-from genesis.exchange.request_cost import ENTRY_COST, Purpose, RequestCost
+from genesis.exchange.request_cost import ENTRY_COST, EXIT_PAIR_COST, Purpose, RequestCost
 
 _SESSION: Final = Purpose.SESSION
 _RECONCILE: Final = Purpose.RECONCILE
@@ -26,6 +26,10 @@ _COSTS: Final = {
     "order.place": ENTRY_COST,
     "order.test": RequestCost(Purpose.READ, 1),
     "order.cancel": RequestCost(Purpose.CANCEL, 1, is_refunded=True),
+    "orderList.place.oco": EXIT_PAIR_COST,
+    "orderList.cancel": RequestCost(Purpose.CANCEL, 1, is_refunded=True),
+    "orderList.status": RequestCost(_RECONCILE, 4),
+    "openOrderLists.status": RequestCost(_RECONCILE, 6),
     "openOrders.cancelAll": RequestCost(Purpose.CANCEL, 1, is_refunded=True),
     "allOrders": RequestCost(_RECONCILE, 20),
     "account.status": RequestCost(_RECONCILE, 20),
@@ -46,7 +50,8 @@ _DEPTH_LEVELS: Final = 100  # where a request names no `limit`
 def cost_of(method: str, params: Mapping[str, ParamValue]) -> RequestCost:
     """Return what a request costs.
 
-    An order counts as an entry: only who knows the position can say that it shrinks one.
+    An order counts as an entry: only who knows the position can say that it shrinks one. A pair of
+    orders shrinks one always: nothing else is made of two.
     """
     match method:
         case "depth":

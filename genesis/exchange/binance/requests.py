@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from genesis.domain.order_lists import OrderListIntent
 from genesis.domain.orders import OrderIntent, OrderType
 from genesis.exchange.binance.request_costs import cost_of
 from genesis.exchange.binance.signing import Params, ParamValue, Signer, websocket_payload
@@ -66,29 +67,71 @@ class RequestBuilder:
 
 
 def place_params(intent: OrderIntent) -> Params:
-    """Return the parameters of `order.place`.
+    """Return the parameters of `order.place` (section 7.3).
 
-    The reply is asked for in full, with its fills, so that it alone can book what was traded. The
-    venue refuses parameters that a type does not use (section 7.3).
+    The reply is asked for in full, with its fills, so that it alone can book what was traded.
     """
-    params = {
+    return {
         "symbol": intent.symbol,
         "side": intent.side.name,
         "type": intent.order_type.name,
         "quantity": text_from_fixed(intent.quantity),
         "newClientOrderId": intent.client_order_id,
         "newOrderRespType": "FULL",
+        **_price_params(intent),
     }
-    if intent.order_type is not OrderType.MARKET:
+
+
+def place_list_params(intent: OrderListIntent) -> Params:
+    """Return the parameters of `orderList.place.oco` (section 7.5).
+
+    Of a sale, the target is the leg above the market, the stop the one below.
+    """
+    return {
+        "symbol": intent.symbol,
+        "side": intent.stop.side.name,
+        "quantity": text_from_fixed(intent.stop.quantity),
+        "listClientOrderId": intent.list_client_order_id,
+        "newOrderRespType": "FULL",
+        **_leg_params("above", intent.target),
+        **_leg_params("below", intent.stop),
+    }
+
+
+def _leg_params(prefix: str, leg: OrderIntent) -> dict[str, str]:
+    named = {
+        "type": leg.order_type.name,
+        "clientOrderId": leg.client_order_id,
+        **_price_params(leg),
+    }
+    return {f"{prefix}{name[0].upper()}{name[1:]}": text for name, text in named.items()}
+
+
+def _price_params(intent: OrderIntent) -> dict[str, str]:
+    """Return what a type says of its prices: the venue refuses what it has no use for."""
+    kind, params = intent.order_type, {}
+    if not kind.trades_at_market:
         params["price"] = text_from_fixed(intent.limit_price)
-    if intent.order_type is OrderType.LIMIT:
-        params["timeInForce"] = intent.time_in_force.name
+        if kind is not OrderType.LIMIT_MAKER:
+            params["timeInForce"] = intent.time_in_force.name
+    if kind.is_conditional:
+        params["stopPrice"] = text_from_fixed(intent.trigger_price)
     return params
 
 
 def order_params(symbol: str, client_order_id: str) -> Params:
     """Return the parameters of `order.status` and `order.cancel`."""
     return {"symbol": symbol, "origClientOrderId": client_order_id}
+
+
+def cancel_list_params(symbol: str, list_client_order_id: str) -> Params:
+    """Return the parameters of `orderList.cancel`."""
+    return {"symbol": symbol, "listClientOrderId": list_client_order_id}
+
+
+def list_params(list_client_order_id: str) -> Params:
+    """Return the parameters of `orderList.status`."""
+    return {"origClientOrderId": list_client_order_id}
 
 
 def open_orders_params(symbol: str | None) -> Params:

@@ -10,11 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 from genesis.domain.instruments import Instrument
+from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, Fill
 from genesis.exchange.binance import requests
 from genesis.exchange.binance.catalogue import decode_instruments
 from genesis.exchange.binance.messages import (
     decode_account,
+    decode_lists,
     decode_orders,
     decode_time,
     decode_trades,
@@ -22,8 +24,10 @@ from genesis.exchange.binance.messages import (
 from genesis.exchange.binance.outcomes import (
     Fate,
     Reply,
+    cancel_list_outcome,
     cancel_outcome,
     or_not_listed,
+    query_list_outcome,
     query_outcome,
     read_outcome,
 )
@@ -32,7 +36,9 @@ from genesis.exchange.binance.signing import Params
 from genesis.exchange.gateway import (
     Account,
     CancelOutcome,
+    ListCancelOutcome,
     ListingOutcome,
+    ListQueryOutcome,
     NoAnswer,
     NotListed,
     QueryOutcome,
@@ -88,6 +94,28 @@ class BinancePath(abc.ABC):
             lambda fate: cancel_outcome(fate, client_order_id),
             self._reply_timeout,
         )
+
+    async def cancel_list(self, symbol: str, list_client_order_id: str) -> ListCancelOutcome:
+        """Cancel an open list. See the port."""
+        return await self._ask_private(
+            "orderList.cancel",
+            requests.cancel_list_params(symbol, list_client_order_id),
+            lambda fate: cancel_list_outcome(fate, list_client_order_id),
+            self._reply_timeout,
+        )
+
+    async def query_list(self, list_client_order_id: str) -> ListQueryOutcome:
+        """Ask for one list by our id. See the port."""
+        return await self._ask_private(
+            "orderList.status",
+            requests.list_params(list_client_order_id),
+            lambda fate: query_list_outcome(fate, list_client_order_id),
+            self._reply_timeout,
+        )
+
+    async def open_lists(self) -> tuple[OrderListReport, ...] | NoAnswer:
+        """List the order lists that are open. See the port."""
+        return await self._list("openOrderLists.status", {}, _read_lists)
 
     async def query(self, symbol: str, client_order_id: str) -> QueryOutcome:
         """Ask for one order by our id. See the port."""
@@ -203,6 +231,10 @@ def read_time(fate: Fate) -> Nanos | NoAnswer:
 
 def _read_orders(reply: Reply) -> tuple[ExecutionReport, ...]:
     return decode_orders(reply.envelope.result, reply.received_at)
+
+
+def _read_lists(reply: Reply) -> tuple[OrderListReport, ...]:
+    return decode_lists(reply.envelope.result, reply.received_at)
 
 
 def _read_trades(reply: Reply) -> tuple[Fill, ...]:

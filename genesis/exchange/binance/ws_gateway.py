@@ -13,12 +13,13 @@ from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
 from genesis.domain.orders import Hold
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.engine.risk_facts import is_reduction
 from genesis.exchange.binance import requests
 from genesis.exchange.binance.outcomes import (
     Fate,
     order_test_outcome,
+    submit_list_outcome,
     submit_outcome,
 )
 from genesis.exchange.binance.requests import Request, RequestBuilder
@@ -32,14 +33,17 @@ from genesis.exchange.connection_budget import ConnectionBudget
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.gateway import (
     Accepted,
+    ListAccepted,
+    ListSubmitOutcome,
     NoAnswer,
     OrderTestOutcome,
+    PreparedOrderList,
     PreparedRequest,
     SubmitOutcome,
     UserEvent,
     VenuePath,
 )
-from genesis.exchange.request_cost import ENTRY_COST, EXIT_COST
+from genesis.exchange.request_cost import ENTRY_COST, EXIT_COST, EXIT_PAIR_COST
 from genesis.exchange.request_gate import RequestGate
 from genesis.limits import READ_TIMEOUT
 from genesis.units import NANOS_PER_MS, Nanos
@@ -47,6 +51,7 @@ from genesis.units import NANOS_PER_MS, Nanos
 _T = TypeVar("_T")
 
 _PLACE: Final = "order.place"
+_PLACE_PAIR: Final = "orderList.place.oco"
 
 
 class WsGateway(BinancePath):
@@ -156,22 +161,43 @@ class WsGateway(BinancePath):
 
     def submit_prepared(self, prepared: PreparedRequest) -> "asyncio.Future[SubmitOutcome]":
         """Write a prepared order before returning. See the port."""
-        sessions = self._sessions
-        seen = sessions.counters.events
-
-        def read(fate: Fate) -> SubmitOutcome:
-            outcome = submit_outcome(fate, prepared.client_order_id)
-            if isinstance(outcome, Accepted):
-                sessions.expect_event(seen)
-            return outcome
-
         cost = EXIT_COST if prepared.is_reduction else ENTRY_COST
         request = Request(prepared.request_id, _PLACE, prepared.frame, cost)
-        return self._send(request, read, self._reply_timeout)
+        return self._place(request, lambda fate: submit_outcome(fate, prepared.client_order_id))
 
     async def submit(self, order: ApprovedOrder, *, timestamp_ms: int) -> SubmitOutcome:
         """Build, write and await one order. See the port."""
         return await self.submit_prepared(self.build_submit(order, timestamp_ms=timestamp_ms))
+
+    def build_submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> PreparedOrderList:
+        """Encode and sign a protective pair. See the port."""
+        intent = order_list.intent
+        params = requests.place_list_params(intent)
+        request = self._requests.private(_PLACE_PAIR, params, timestamp_ms)
+        return PreparedOrderList(
+            request_id=request.request_id,
+            list_client_order_id=intent.list_client_order_id,
+            symbol=intent.symbol,
+            timestamp_ms=timestamp_ms,
+            frame=request.frame,
+        )
+
+    def submit_prepared_list(
+        self, prepared: PreparedOrderList
+    ) -> "asyncio.Future[ListSubmitOutcome]":
+        """Write a prepared pair before returning. See the port."""
+        list_id = prepared.list_client_order_id
+        request = Request(prepared.request_id, _PLACE_PAIR, prepared.frame, EXIT_PAIR_COST)
+        return self._place(request, lambda fate: submit_list_outcome(fate, list_id))
+
+    async def submit_list(
+        self, order_list: ApprovedOrderList, *, timestamp_ms: int
+    ) -> ListSubmitOutcome:
+        """Build, write and await one pair. See the port."""
+        prepared = self.build_submit_list(order_list, timestamp_ms=timestamp_ms)
+        return await self.submit_prepared_list(prepared)
 
     async def test_order(self, order: ApprovedOrder) -> OrderTestOutcome:
         """Ask whether the venue would take an order. See the port."""
@@ -185,6 +211,19 @@ class WsGateway(BinancePath):
     ) -> _T | NoAnswer:
         """Ask on this one. See the port."""
         return await ask(self)
+
+    def _place(self, request: Request, outcome_of: Callable[[Fate], _T]) -> "asyncio.Future[_T]":
+        """Write a placement now; whatever the venue takes, it also tells of by an event."""
+        sessions = self._sessions
+        seen = sessions.counters.events
+
+        def read(fate: Fate) -> _T:
+            outcome = outcome_of(fate)
+            if isinstance(outcome, Accepted | ListAccepted):
+                sessions.expect_event(seen)
+            return outcome
+
+        return self._send(request, read, self._reply_timeout)
 
     def _send(
         self, request: Request, read: Callable[[Fate], _T], timeout: Nanos

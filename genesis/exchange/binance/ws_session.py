@@ -7,12 +7,13 @@ closing it would make every other request in flight unknown too.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from genesis.clock import EngineClock
+from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, Hold
 from genesis.errors import MalformedMessage
 from genesis.exchange.binance.errors import TIMESTAMP_OUTSIDE_WINDOW
@@ -34,6 +35,10 @@ from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 _T = TypeVar("_T")
 
 _SESSION_REVOKED: Final = 401
+
+
+SessionContent: TypeAlias = ExecutionReport | OrderListReport | BalanceUpdate | TransferReported
+"""What the account's events tell beyond the session itself."""
 
 
 class SessionCounters(msgspec.Struct):
@@ -67,7 +72,7 @@ class WsSession:
         self,
         connection: RequestConnection,
         *,
-        on_event: Callable[[ExecutionReport | BalanceUpdate | TransferReported], None],
+        on_event: Callable[[SessionContent], None],
         on_unreadable_event: Callable[[str], None],
         on_successor_wanted: Callable[[str], None],
         gate: RequestGate,

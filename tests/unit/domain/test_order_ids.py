@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 from genesis.domain.order_ids import (
     ATTEMPT_MAX,
     EPOCH_MAX,
+    LEG_LIST,
     LEG_MAX,
+    LEG_STOP,
+    LEG_TARGET,
     SEQUENCE_MAX,
     STRATEGY_NUMBER_MAX,
     OrderIdParts,
     account_tag,
     decode_order_id,
     encode_order_id,
+    order_list_ids,
 )
 
 VENUE_RULE: Final = re.compile(r"^[a-zA-Z0-9-_]{1,36}$")
@@ -88,3 +92,12 @@ def test_an_account_tag_fits_an_id(account: str) -> None:
     parts = OrderIdParts(account=account_tag(account), strategy_number=1, epoch=1, sequence=1)
     assert decode_order_id(encode_order_id(parts)) == parts
     assert account_tag(account) == account_tag(account)
+
+
+def test_a_pair_has_an_id_for_itself_and_for_each_leg() -> None:
+    """Each says which part it is of; none is that of an order of its own."""
+    parts = OrderIdParts(account="00", strategy_number=7, epoch=1, sequence=2, attempt=3)
+    ids = order_list_ids(parts)
+    decoded = [decode_order_id(text) for text in (ids.order_list, ids.stop, ids.target)]
+    assert [part.leg for part in decoded if part] == [LEG_LIST, LEG_STOP, LEG_TARGET]
+    assert encode_order_id(parts) not in (ids.order_list, ids.stop, ids.target)

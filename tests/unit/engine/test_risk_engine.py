@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
-from genesis.engine.risk_engine import ApprovedOrder, judge
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList, judge, judge_list
 from genesis.engine.risk_facts import (
     CanaryCap,
     RiskFacts,
@@ -28,6 +28,7 @@ from tests.support.builders import (
     filter_facts,
     hold,
     intent,
+    pair,
     quote,
     risk_limits,
 )
@@ -237,6 +238,63 @@ def test_risk_is_total(
     verdict = judge(wanted, seen, LIMITS, NOW)
     if isinstance(verdict, ApprovedOrder):
         _holds(verdict.intent, seen, LIMITS)
+
+
+PAIR_CASES: dict[str, tuple[dict[str, object], dict[str, object], dict[str, object], str]] = {
+    "an ordinary pair": ({}, {}, {}, "approved"),
+    "what is held is sold already": ({}, {"working_exit": 1}, {}, "holding"),
+    "halted all the same": ({}, {"state": EngineState.HALTED}, {}, "approved"),
+    "stopping": ({}, {"state": EngineState.STOPPING}, {}, "engine_state"),
+    "no form": ({"order_type": OrderType.LIMIT}, {}, {}, "form"),
+    "a price off the tick": ({"limit_price": PRICE * 2 + 1}, {}, {}, "price_filter"),
+    "stale and deep in loss": (
+        {},
+        {"quote": None, "day_profit": -CAPITAL, "equity": 0},
+        {},
+        "approved",
+    ),
+    "the venue holds exits": (
+        {},
+        {"venue": VenueNow(VENUE_MS, exit=hold())},
+        {},
+        "circuit_breaker",
+    ),
+    "no room for two orders": ({}, {}, {"max_open_orders": 1}, "max_num_orders"),
+    "room for two orders": ({}, {}, {"max_open_orders": 2}, "approved"),
+    "one algo order": ({}, {}, {"max_algo_orders": 1}, "approved"),
+    "algo orders used up": (
+        {},
+        {"filters": filter_facts(open_algo_orders=5)},
+        {"max_algo_orders": 5},
+        "max_num_algo_orders",
+    ),
+    "lists used up": (
+        {},
+        {"filters": filter_facts(open_order_lists=20)},
+        {"max_order_lists": 20},
+        "max_num_order_lists",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "seen", "rules", "verdict"), PAIR_CASES.values(), ids=PAIR_CASES
+)
+def test_a_pair_is_bound_by_what_is_possible_alone(
+    target: dict[str, object], seen: dict[str, object], rules: dict[str, object], verdict: str
+) -> None:
+    """No limit of prudence stands between a position and its protection; filters bind each leg."""
+    held = facts(**{"held": LOT, "instrument": msgspec.structs.replace(btc(), **rules)} | seen)
+    judged = judge_list(pair(target=target), held, LIMITS, NOW)
+    assert ("approved" if isinstance(judged, ApprovedOrderList) else judged.rule.value) == verdict
+
+
+def test_the_legs_of_a_pair_share_their_lots() -> None:
+    """What is held is asked for once, not once for each leg."""
+    assert isinstance(judge_list(pair(), facts(held=LOT), LIMITS, NOW), ApprovedOrderList)
+    refused = judge_list(pair(), facts(held=LOT - 1), LIMITS, NOW)
+    assert isinstance(refused, Refusal)
+    assert refused.rule is RefusalRule.HOLDING
 
 
 def _holds(approved: OrderIntent, seen: RiskFacts, limits: RiskLimits) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesis.domain.orders import ExecutionReport, OrderState, Side
+from genesis.domain.orders import ExecutionReport, OrderState, OrderType, Side
 from genesis.errors import MalformedMessage
 from genesis.exchange.binance.messages import (
     SessionNotice,
@@ -169,6 +169,7 @@ def test_a_placement_that_rests_is_accepted() -> None:
         reason="",
         event_at=1_780_000_000_005 * NANOS_PER_MS,
         received_at=NOW,
+        order_type=OrderType.LIMIT,
     )
 
 
@@ -361,7 +362,7 @@ def test_notices_are_about_the_connection(kind: str) -> None:
     assert decode_event(raw({"e": kind, "E": 1}), NOW) is SessionNotice(kind)
 
 
-@pytest.mark.parametrize("kind", ["externalLockUpdate", "listStatus", "newer"])
+@pytest.mark.parametrize("kind", ["externalLockUpdate", "newer"])
 def test_other_events_say_nothing_new(kind: str) -> None:
     """What the position and order events repeat, or what is not known yet, is passed over."""
     assert decode_event(raw({"e": kind, "E": 1, "a": "BTC", "d": "1.0", "T": 1}), NOW) is None

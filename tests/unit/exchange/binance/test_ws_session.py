@@ -8,9 +8,8 @@ import pytest
 from genesis.domain.orders import ExecutionReport
 from genesis.exchange.binance.outcomes import Fate, Lost, Reply, Unwritten
 from genesis.exchange.binance.requests import Request
-from genesis.exchange.binance.ws_session import SessionCounters, WsSession
+from genesis.exchange.binance.ws_session import SessionContent, SessionCounters, WsSession
 from genesis.exchange.circuit_breaker import BreakerState
-from genesis.exchange.gateway import BalanceUpdate, TransferReported
 from genesis.exchange.request_connection import RequestConnection
 from genesis.exchange.request_cost import ENTRY_COST, Purpose, RequestCost
 from genesis.exchange.request_gate import Admission
@@ -52,7 +51,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.wire = Wire()
-        self.events: list[ExecutionReport | BalanceUpdate | TransferReported] = []
+        self.events: list[SessionContent] = []
         self.unreadable: list[str] = []
         self.successors_wanted: list[str] = []
         self.counters = SessionCounters()

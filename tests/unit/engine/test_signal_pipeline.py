@@ -61,6 +61,7 @@ REFUSED: dict[str, tuple[Signal, dict[str, object], str]] = {
     "negative stop": (signal(stop_price=-1), {}, "form"),
     "market order with a price": (signal(limit_price=PRICE), {}, "form"),
     "limit order without": (signal(order_type=OrderType.LIMIT), {}, "form"),
+    "a stop of its own": (signal(order_type=OrderType.STOP_LOSS, limit_price=PRICE), {}, "form"),
     "enter by selling": (changed(signal(), action=SignalAction.EXIT), {}, "form"),
     "one nanosecond late": (signal(expires_at=NOW - 1), {}, "expired"),
     "too many signals": (signal(), {"signals_in_last_second": 11}, "signal_rate"),

@@ -18,6 +18,7 @@ from genesis import limits
 from genesis.config_exchange import CanarySettings, CredentialSettings, ExchangeSettings
 from genesis.config_fields import AbsolutePath, Fraction, Money, RingSlots, Section, Symbol
 from genesis.config_records import RecordsSettings
+from genesis.config_signals import ConfidenceSettings, SizingSettings
 from genesis.config_simulation import MarketSettings, VenueSettings
 
 DEFAULT_STATE_DIR: Final = Path("~/.local/state/genesis")
@@ -303,6 +304,8 @@ class Settings(Section):
     venue: VenueSettings = VenueSettings()
     strategies: StrategySettings = StrategySettings()
     risk: RiskSettings = RiskSettings()
+    confidence: ConfidenceSettings = ConfidenceSettings()
+    sizing: SizingSettings = SizingSettings()
     orders: OrderSettings = OrderSettings()
     connections: ConnectionSettings = ConnectionSettings()
     requests: RequestSettings = RequestSettings()

@@ -84,9 +84,9 @@ SAFEGUARDS: Final = (
     ),
     Safeguard(
         name="signals judged once",
-        path="genesis/engine/execution.py",
-        source="        if self.ledger.is_judged(name):\n",
-        replacement="        if False:\n",
+        path="genesis/engine/signals/form.py",
+        source="    if not case.context.is_judged:\n",
+        replacement="    if True:\n",
         tests=("tests/unit/engine/test_execution.py", _SIMULATOR),
     ),
     Safeguard(

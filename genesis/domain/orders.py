@@ -142,7 +142,7 @@ class OrderIntent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     `limit_price` is 0 for an order that trades at the market; `reference_price` is the price the
     size and the checks were made at. `stop_price` and `target_price` are where the position that an
     entry makes is to be protected; `trigger_price` is what a conditional order itself waits for, 0
-    for any other.
+    for any other. `confidence_bps` is how far an entry was believed, in ten-thousandths.
     """
 
     client_order_id: str
@@ -160,6 +160,7 @@ class OrderIntent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     target_price: Price
     expires_at: Nanos
     trigger_price: Price = 0
+    confidence_bps: int = 0
 
 
 class RefusalRule(enum.StrEnum):
@@ -204,6 +205,10 @@ class RefusalRule(enum.StrEnum):
     CANARY = "canary"
     MAX_NUM_ALGO_ORDERS = "max_num_algo_orders"
     MAX_NUM_ORDER_LISTS = "max_num_order_lists"
+    SIZE = "size"
+    CONFIDENCE = "confidence"
+    DUPLICATE = "duplicate"
+    OPPOSITION = "opposition"
 
     @property
     def code(self) -> int:

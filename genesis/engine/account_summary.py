@@ -1,5 +1,6 @@
 """The account as the executor shows it to its parent: once a second, and once more at its end."""
 
+from genesis.domain.orders import RefusalRule
 from genesis.engine.canary import Canary
 from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.execution import ExecutionCore
@@ -35,7 +36,7 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
         in_doubt=sum(order.is_in_doubt for order in state.live_orders.values()),
         fills=state.fills_booked,
         orders=state.orders_prepared,
-        refusals=dict(state.refusals),
+        refusals=_refusals(core),
         positions=tuple(
             PositionSummary(
                 strategy_id=strategy_id,
@@ -61,6 +62,14 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
         halt_reason=state.halt_reason,
         canary=_summarize_canary(core.canary),
     )
+
+
+def _refusals(core: ExecutionCore) -> dict[str, int]:
+    """Return refusals by rule; those of signals that came again count for this life alone."""
+    refusals = dict(core.ledger.state.refusals)
+    if core.duplicates:
+        refusals[RefusalRule.DUPLICATE] = core.duplicates
+    return refusals
 
 
 def _summarize_external(external: ExternalActivity, fills: int) -> ExternalSummary:

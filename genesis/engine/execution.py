@@ -14,6 +14,7 @@ from genesis.domain.orders import (
     Fill,
     OrderIntent,
     Refusal,
+    RefusalRule,
     Signal,
 )
 from genesis.engine.account_watch import AccountWatch
@@ -90,6 +91,7 @@ class ExecutionCore:
         canary_rules: CanaryRules | None = None,
     ) -> None:
         self.state = EngineState.RECOVERING
+        self.duplicates = 0  # signals that came again, which are neither journaled nor told
         self.ledger = ledger
         self.valuation = Valuation(ledger, catalogue, capital)
         self._catalogue = catalogue
@@ -230,11 +232,10 @@ class ExecutionCore:
                 )
             ]
         name = SignalId(signal.strategy_number, signal.epoch, signal.sequence)
-        if self.ledger.is_judged(name):
-            return []
         verdict = self._judge.judge_signal(
             signal,
             quote,
+            name=name,
             strategy_id=spec.strategy_id,
             client_order_id=self._flow.order_id(name, attempt=1),
             state=self.state,
@@ -242,6 +243,9 @@ class ExecutionCore:
             now=now,
         )
         if isinstance(verdict, Refusal):
+            if verdict.rule is RefusalRule.DUPLICATE:
+                self.duplicates += 1
+                return []
             return self._refuse(signal, name, verdict, now)
         return self._flow.submit(
             verdict,
@@ -336,7 +340,7 @@ class ExecutionCore:
 
     def on_quotes(self, quotes: Mapping[int, Quote], now: Nanos) -> list[Effect]:
         """Take the market's present quotes: mark positions, and once a minute write equity down."""
-        self._judge.learn(quotes)
+        self._judge.learn(quotes, now)
         self.valuation.mark(quotes)
         state = self.ledger.state
         has_risen = self.valuation.equity > state.peak_equity

@@ -6,6 +6,7 @@ from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import Hold, OrderIntent, Refusal, Side, Signal
+from genesis.engine.entries import SignalId
 from genesis.engine.external import ExternalActivity
 from genesis.engine.ledger import Ledger
 from genesis.engine.pace import Pace
@@ -51,15 +52,17 @@ class Judge:
         """Return what keeps one order from being sent now; None if nothing does."""
         return self._venue.hold(intent)
 
-    def learn(self, quotes: Mapping[int, Quote]) -> None:
+    def learn(self, quotes: Mapping[int, Quote], now: Nanos) -> None:
         """Take the market's present quotes."""
         self._quotes.update(quotes)
+        self._signal_facts.learn(quotes, now)
 
     def judge_signal(
         self,
         signal: Signal,
         quote: Quote | None,
         *,
+        name: SignalId,
         strategy_id: str,
         client_order_id: str,
         state: EngineState,
@@ -74,6 +77,7 @@ class Judge:
             strategy_id,
             instrument,
             quote,
+            is_judged=self._ledger.is_judged(name),
             entry_max=None if canary is None else canary.notional,
             now=now,
         )

@@ -6,7 +6,7 @@ from genesis.config import Settings
 from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
-from genesis.engine.signals.case import SignalRules, SizingRules
+from genesis.engine.signals.case import PARTS_PER_MILLION, ConfidenceRules, SignalRules, SizingRules
 from genesis.exchange.circuit_breaker import BreakerPolicy
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.rate_limits import RateLimits, RateShares
@@ -32,12 +32,25 @@ def risk_limits(settings: Settings) -> RiskLimits:
 
 def signal_rules(settings: Settings) -> SignalRules:
     """Return the numbers of the pipeline; the allowed exposure is dealt equally over strategies."""
-    risk = settings.risk
+    risk, sizing = settings.risk, settings.sizing
     return SignalRules(
         sizing=SizingRules(
-            allotment_bps=_basis_points(risk.exposure_fraction),
-            position_bps=_basis_points(risk.position_fraction),
+            allotment_ppm=_millionths(risk.exposure_fraction),
+            position_ppm=_millionths(risk.position_fraction),
             strategy_count=settings.strategy_count,
+            risk_ppm=_millionths(sizing.risk_per_trade),
+            stop_assumed_ppm=_millionths(sizing.stop_assumed),
+            kelly_trips=sizing.kelly_trips,
+            kelly_part_ppm=_millionths(sizing.kelly_part),
+            kelly_least_ppm=_millionths(sizing.kelly_least),
+            kelly_most_ppm=_millionths(sizing.kelly_most),
+            volatility_full_ppm=_millionths(sizing.volatility_full),
+        ),
+        confidence=ConfidenceRules(
+            minimum=_basis_points(settings.confidence.minimum),
+            prior_trips=settings.confidence.prior_trips,
+            usual_spread_bps=settings.confidence.usual_spread_bps,
+            data_age_max=risk.data_max_age_ms * NANOS_PER_MS,
         ),
         signals_per_second_max=risk.signals_per_second,
     )
@@ -92,6 +105,10 @@ def breaker_policy(settings: Settings) -> BreakerPolicy:
         cool_down=requests.breaker_cool_down_ms * NANOS_PER_MS,
         cool_down_max=requests.breaker_cool_down_max_ms * NANOS_PER_MS,
     )
+
+
+def _millionths(fraction: Decimal) -> int:
+    return int(fraction * PARTS_PER_MILLION)
 
 
 def _basis_points(fraction: Decimal) -> int:

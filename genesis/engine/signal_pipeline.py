@@ -10,8 +10,14 @@ from typing import Final
 
 from genesis.domain.orders import OrderIntent, Refusal, Signal
 from genesis.engine.signals.case import SignalContext, SignalRules, Stage, open_case
-from genesis.engine.signals.conflicts import check_conflict, check_position_belief
+from genesis.engine.signals.confidence import check_confidence
+from genesis.engine.signals.conflicts import (
+    check_conflict,
+    check_opposition,
+    check_position_belief,
+)
 from genesis.engine.signals.form import (
+    check_duplicate,
     check_expiry,
     check_form,
     check_halted,
@@ -23,13 +29,16 @@ from genesis.engine.signals.sizing import size_order
 from genesis.units import Nanos
 
 STAGES: Final[tuple[Stage, ...]] = (
+    check_duplicate,
     check_form,
     check_expiry,
     check_signal_rate,
     check_halted,
     check_market,
     check_protection,
+    check_confidence,
     check_conflict,
+    check_opposition,
     check_position_belief,
     size_order,
 )
@@ -67,4 +76,5 @@ def make_intent(
         stop_price=signal.stop_price,
         target_price=signal.target_price,
         expires_at=signal.expires_at,
+        confidence_bps=case.confidence_bps,
     )

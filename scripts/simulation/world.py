@@ -20,7 +20,7 @@ from genesis.engine.effects import Announce, Effect, SubmitOrder
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
-from genesis.engine.signals.case import SignalRules, SizingRules
+from genesis.engine.signals.case import ConfidenceRules, SignalRules, SizingRules
 from genesis.exchange.gateway import UserEvent
 from genesis.strategies.base import StrategySpec
 from genesis.units import SCALE, Amount, Nanos, Price
@@ -81,7 +81,21 @@ LIMITS: Final = RiskLimits(
     drawdown_halt_bps=5_000,
 )
 SIGNAL_RULES: Final = SignalRules(
-    sizing=SizingRules(allotment_bps=6_000, position_bps=500, strategy_count=4),
+    sizing=SizingRules(
+        allotment_ppm=600_000,
+        position_ppm=50_000,
+        strategy_count=4,
+        risk_ppm=10_000,
+        stop_assumed_ppm=20_000,
+        kelly_trips=30,
+        kelly_part_ppm=250_000,
+        kelly_least_ppm=1_000,
+        kelly_most_ppm=20_000,
+        volatility_full_ppm=10_000,
+    ),
+    confidence=ConfidenceRules(
+        minimum=3_000, prior_trips=30, usual_spread_bps=5, data_age_max=2 * SECOND
+    ),
     signals_per_second_max=10,
 )
 RULES: Final = OrderRules(

@@ -25,7 +25,13 @@ from genesis.domain.orders import (
 )
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
-from genesis.engine.signals.case import SignalRules, SizingRules
+from genesis.engine.signals.case import (
+    ConfidenceRules,
+    SignalContext,
+    SignalRules,
+    SizingRules,
+    TrackRecord,
+)
 from genesis.strategies.base import StrategySpec
 from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos, Price, Quantity
 
@@ -280,10 +286,47 @@ def risk_limits() -> RiskLimits:
     )
 
 
+def signal_context(**changes: object) -> SignalContext:
+    """Return what is known of a flat strategy without a record in a quoted market."""
+    plain = SignalContext(
+        strategy_id="ema_cross-1",
+        instrument=btc(),
+        quote=quote(),
+        equity=CAPITAL,
+        held=0,
+        working_entry=0,
+        working_exit=0,
+        sale_of_others=None,
+        is_judged=False,
+        signals_in_last_second=1,
+        halt_reason="",
+        record=TrackRecord(),
+        volatility_ppm=0,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
 def signal_rules(**sizing: object) -> SignalRules:
-    """Return the rules of 60 strategies on 60 % of equity, 1 % each; `sizing` changes some."""
-    plain = SizingRules(allotment_bps=6_000, position_bps=500, strategy_count=60)
-    return SignalRules(sizing=msgspec.structs.replace(plain, **sizing), signals_per_second_max=10)
+    """Return the rules of 60 strategies on 60 % of equity, 2 % of each share at risk."""
+    plain = SizingRules(
+        allotment_ppm=600_000,
+        position_ppm=50_000,
+        strategy_count=60,
+        risk_ppm=20_000,
+        stop_assumed_ppm=20_000,
+        kelly_trips=30,
+        kelly_part_ppm=250_000,
+        kelly_least_ppm=1_000,
+        kelly_most_ppm=40_000,
+        volatility_full_ppm=10_000,
+    )
+    return SignalRules(
+        confidence=ConfidenceRules(
+            minimum=3_000, prior_trips=30, usual_spread_bps=5, data_age_max=2 * SECOND
+        ),
+        sizing=msgspec.structs.replace(plain, **sizing),
+        signals_per_second_max=10,
+    )
 
 
 def order_rules(*, is_synced: bool = False) -> OrderRules:

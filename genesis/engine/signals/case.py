@@ -1,7 +1,7 @@
 """One signal before the stages: what is known of it, its rules, and what a stage is."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -10,29 +10,65 @@ from genesis.domain.market import Quote
 from genesis.domain.orders import OrderType, Refusal, Side, Signal, SignalAction
 from genesis.units import Amount, Nanos, Price, Quantity
 
+PARTS_PER_MILLION: Final = 1_000_000
+
 
 class SizingRules(msgspec.Struct, frozen=True, kw_only=True):
     """How large an entry is where the strategy names no quantity (`sizing.py`).
 
-    Each strategy is allotted an equal share of `allotment_bps` of equity, and an entry never takes
-    more than `position_bps` of it.
+    Parts are in millionths. Each strategy is allotted an equal share of `allotment_ppm` of equity,
+    and no position is more than `position_ppm` of it.
     """
 
-    allotment_bps: int
-    position_bps: int
+    allotment_ppm: int
+    position_ppm: int
     strategy_count: int
+    risk_ppm: int
+    stop_assumed_ppm: int
+    kelly_trips: int
+    kelly_part_ppm: int
+    kelly_least_ppm: int
+    kelly_most_ppm: int
+    volatility_full_ppm: int
+
+
+class ConfidenceRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a signal must be believed (`confidence.py`), in ten-thousandths, and by what."""
+
+    minimum: int
+    prior_trips: int
+    usual_spread_bps: int
+    data_age_max: Nanos
 
 
 class SignalRules(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of all stages."""
 
     sizing: SizingRules
+    confidence: ConfidenceRules
     signals_per_second_max: int
+
+
+class TrackRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A strategy's closed round trips: how many, and what was won and lost in all, never negative.
+
+    Amounts are in the quote asset, after fees.
+    """
+
+    trips: int = 0
+    wins: int = 0
+    losses: int = 0
+    gross_win: Amount = 0
+    gross_loss: Amount = 0
 
 
 class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the signal's strategy and instrument when it is judged.
 
+    `is_judged`: this signal, or a later one of its strategy, has had its verdict. `sale_of_others`
+    is the lowest price at which another strategy of ours sells in the book, if one does.
+    `record` is of the strategy's closed round trips, in all instruments. `volatility_ppm` is one
+    standard deviation of the instrument's movement in an hour, 0 while that cannot be told.
     `entry_max` bounds what is sized here, while a canary is under way.
     """
 
@@ -43,8 +79,12 @@ class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
     held: Quantity
     working_entry: Quantity
     working_exit: Quantity
+    sale_of_others: Price | None
+    is_judged: bool
     signals_in_last_second: int
     halt_reason: str
+    record: TrackRecord
+    volatility_ppm: int
     entry_max: Amount | None = None
 
 
@@ -53,7 +93,7 @@ class SignalCase(NamedTuple):
 
     `limit_price` is the signal's on a whole tick, rounded away from the market: a buyer pays at
     most, a seller gets at least, what the strategy said. `reference_price` is what the market would
-    give now, 0 without one.
+    give now, 0 without one. `confidence_bps` is the score of an entry, in ten-thousandths.
     """
 
     signal: Signal
@@ -62,6 +102,7 @@ class SignalCase(NamedTuple):
     now: Nanos
     limit_price: Price
     reference_price: Price
+    confidence_bps: int = 0
     quantity: Quantity = 0
 
     @property

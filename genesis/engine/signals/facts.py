@@ -1,31 +1,47 @@
 """What the stages look at, gathered from the ledger and the market for each signal."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import msgspec
 
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
-from genesis.domain.orders import Side
+from genesis.domain.orders import OrderState, OrderType, Side
 from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
 from genesis.engine.pace import Pace
-from genesis.engine.signals.case import SignalContext
+from genesis.engine.signals.case import SignalContext, TrackRecord
+from genesis.engine.signals.volatility import Volatility
 from genesis.engine.valuation import Valuation
-from genesis.units import Amount, Nanos, Quantity
+from genesis.units import Amount, Nanos, Price, Quantity
+
+_RESTING: Final = frozenset(
+    {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL}
+)
+_PRICED: Final = frozenset({OrderType.LIMIT, OrderType.LIMIT_MAKER})
 
 
 class Working(msgspec.Struct, frozen=True):
-    """The quantities that one strategy has working in one instrument."""
+    """What works in one instrument: of one strategy, and the lowest sale resting of the others."""
 
     entry: Quantity
     exit: Quantity
+    sale_of_others: Price | None
 
 
 class SignalFacts:
-    """Gathers contexts. It remembers of each strategy how fast its signals come."""
+    """Gathers contexts. It remembers how fast signals come and how much the market moves."""
 
     def __init__(self, ledger: Ledger, valuation: Valuation) -> None:
         self._ledger = ledger
         self._valuation = valuation
+        self._volatility = Volatility()
         self._paces: dict[str, Pace] = {}
+
+    def learn(self, quotes: Mapping[int, Quote], now: Nanos) -> None:
+        """Take the market's present quotes."""
+        self._volatility.learn(quotes, now)
 
     def context(
         self,
@@ -33,14 +49,16 @@ class SignalFacts:
         instrument: Instrument,
         quote: Quote | None,
         *,
+        is_judged: bool,
         entry_max: Amount | None,
         now: Nanos,
     ) -> SignalContext:
-        """Count a signal, and return what it is judged by."""
+        """Count a signal, if it is a new one, and return what it is judged by."""
         pace = self._paces.get(strategy_id)
         if pace is None:
             pace = self._paces[strategy_id] = Pace()
-        pace.note(now)
+        if not is_judged:
+            pace.note(now)
         working = self.working(strategy_id, instrument.symbol)
         state = self._ledger.state
         return SignalContext(
@@ -51,19 +69,34 @@ class SignalFacts:
             held=self._ledger.position(strategy_id, instrument.symbol).quantity,
             working_entry=working.entry,
             working_exit=working.exit,
+            sale_of_others=working.sale_of_others,
+            is_judged=is_judged,
             signals_in_last_second=pace.in_last_second(now),
             halt_reason=state.halt_reason or state.halted_strategies.get(strategy_id, ""),
+            record=TrackRecord(),
+            volatility_ppm=self._volatility.hourly_ppm(instrument.instrument_id),
             entry_max=entry_max,
         )
 
     def working(self, strategy_id: str, symbol: str) -> Working:
-        """Return what a strategy has working in one instrument."""
+        """Return what a strategy has working in one instrument, and what others sell there."""
         entry = exit_ = 0
+        sale = None
         for order in self._ledger.state.live_orders.values():
             intent = order.intent
-            if intent.strategy_id == strategy_id and intent.symbol == symbol:
+            if intent.symbol != symbol:
+                continue
+            if intent.strategy_id == strategy_id:
                 if intent.side is Side.BUY:
                     entry += order.working_quantity
                 else:
                     exit_ += order.working_quantity
-        return Working(entry, exit_)
+            elif intent.side is Side.SELL and _rests(order):
+                price = intent.limit_price
+                sale = price if sale is None or price < sale else sale
+        return Working(entry, exit_, sale)
+
+
+def _rests(order: Order) -> bool:
+    """Tell whether an order is known to wait in the book at its limit price."""
+    return order.state in _RESTING and order.intent.order_type in _PRICED

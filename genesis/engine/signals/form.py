@@ -1,4 +1,4 @@
-"""Is the signal one that can be judged at all: well formed, in time, at a pace, in a market.
+"""Is the signal one that can be judged at all: new, well formed, in time, at a pace, in a market.
 
 Signals come through shared memory from code that may be wrong, so nothing in one is believed before
 `check_form`.
@@ -43,6 +43,18 @@ def check_form(case: SignalCase) -> SignalCase | Refusal:
 
 def _malformed(limit: str, observed: str) -> Refusal:
     return Refusal(rule=RefusalRule.FORM, limit=limit, observed=observed)
+
+
+def check_duplicate(case: SignalCase) -> SignalCase | Refusal:
+    """Refuse a signal that has had its verdict: that one stands, and its strategy knows it."""
+    if not case.context.is_judged:
+        return case
+    signal = case.signal
+    return Refusal(
+        rule=RefusalRule.DUPLICATE,
+        limit="one verdict",
+        observed=f"signal {signal.sequence} of epoch {signal.epoch} again",
+    )
 
 
 def check_expiry(case: SignalCase) -> SignalCase | Refusal:

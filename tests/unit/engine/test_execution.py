@@ -69,7 +69,9 @@ def test_a_signal_has_one_verdict_for_ever(desk: Desk) -> None:
     assert desk.judge(1).effects == [], "signals of a ring come in order"
     reborn = Desk(desk.journal, epoch=2).start()
     assert reborn.judge(2).effects == []
+    assert (desk.core.duplicates, reborn.core.duplicates) == (2, 1)
     assert reborn.judge(1, epoch=3).effects != []
+    assert reborn.core.duplicates == 1
 
 
 def test_a_refusal_is_committed_before_it_is_told(desk: Desk) -> None:

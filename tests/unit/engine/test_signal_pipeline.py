@@ -15,38 +15,24 @@ from genesis.domain.orders import (
     SignalAction,
 )
 from genesis.engine.signal_pipeline import STAGES, make_intent
-from genesis.engine.signals.case import SignalCase, SignalContext
+from genesis.engine.signals.case import SignalCase
 from genesis.units import SCALE
 from tests.support.builders import (
-    CAPITAL,
     LOT,
     NOW,
     PRICE,
     SECOND,
     btc,
-    quote,
     signal,
+    signal_context,
     signal_rules,
 )
 
 
-def context(**changes: object) -> SignalContext:
-    base = SignalContext(
-        strategy_id="ema_cross-1",
-        instrument=btc(),
-        quote=quote(),
-        equity=CAPITAL,
-        held=0,
-        working_entry=0,
-        working_exit=0,
-        signals_in_last_second=1,
-        halt_reason="",
-    )
-    return msgspec.structs.replace(base, **changes)
-
-
 def take(wish: Signal, **changes: object) -> OrderIntent | Refusal:
-    return make_intent(wish, context(**changes), signal_rules(), client_order_id="id", now=NOW)
+    return make_intent(
+        wish, signal_context(**changes), signal_rules(), client_order_id="id", now=NOW
+    )
 
 
 def changed(wish: Signal, **fields: object) -> Signal:
@@ -54,6 +40,15 @@ def changed(wish: Signal, **fields: object) -> Signal:
 
 
 REFUSED: dict[str, tuple[Signal, dict[str, object], str]] = {
+    "judged before": (signal(confidence=2.0), {"is_judged": True}, "duplicate"),
+    "buys from ourselves": (signal(), {"sale_of_others": PRICE + SCALE // 2}, "opposition"),
+    "its limit reaches our own sale": (
+        signal(order_type=OrderType.LIMIT, limit_price=PRICE),
+        {"sale_of_others": PRICE},
+        "opposition",
+    ),
+    "hardly believed": (signal(confidence=0.2), {}, "confidence"),
+    "too small a share": (signal(), {"equity": 0}, "size"),
     "unknown side": (changed(signal(), side=0), {}, "form"),
     "unknown type": (changed(signal(), order_type=9), {}, "form"),
     "confidence is no number": (signal(confidence=math.nan), {}, "form"),
@@ -164,12 +159,12 @@ def test_an_exit_needs_no_right_belief() -> None:
     assert isinstance(take(signal(side=Side.SELL, position=0), held=LOT), OrderIntent)
 
 
-def test_a_small_account_still_gets_a_size() -> None:
-    """However many strategies share it, the share is at least one basis point."""
-    rules = signal_rules(strategy_count=100_000)
-    verdict = make_intent(signal(), context(), rules, client_order_id="id", now=NOW)
+def test_a_small_share_still_gets_a_size() -> None:
+    """It is exact, however many strategies there are: one step here."""
+    rules = signal_rules(strategy_count=99_000)
+    verdict = make_intent(signal(), signal_context(), rules, client_order_id="id", now=NOW)
     assert isinstance(verdict, OrderIntent)
-    assert verdict.quantity > 0
+    assert verdict.quantity == btc().step_size
 
 
 def test_expiry_says_how_late() -> None:
@@ -192,7 +187,7 @@ def test_one_more_stage_is_one_more_function(asked: int, sized: int | None) -> N
     """It sees what the stages before it made, may change it, and may refuse in its own name."""
     verdict = make_intent(
         signal(quantity=asked),
-        context(),
+        signal_context(),
         signal_rules(),
         client_order_id="id",
         now=NOW,
@@ -214,10 +209,25 @@ def test_a_refusal_ends_the_row() -> None:
 
     verdict = make_intent(
         signal(confidence=2.0),
-        context(),
+        signal_context(),
         signal_rules(),
         client_order_id="id",
         now=NOW,
         stages=(*STAGES, fail),
     )
     assert isinstance(verdict, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("wish", "sale"),
+    [
+        (signal(), PRICE + SCALE // 2 + 1),
+        (signal(order_type=OrderType.LIMIT, limit_price=PRICE), PRICE + 1),
+        (signal(order_type=OrderType.LIMIT_MAKER, limit_price=PRICE), PRICE),
+        (signal(side=Side.SELL), PRICE - SCALE),
+    ],
+    ids=["market, below", "limit, below", "post-only", "exit"],
+)
+def test_opposite_minds_are_kept_apart_only_where_they_would_meet(wish: Signal, sale: int) -> None:
+    """An entry that does not reach our own sale passes, and so does every exit."""
+    assert isinstance(take(wish, sale_of_others=sale, held=LOT * (wish.side < 0)), OrderIntent)

@@ -298,10 +298,11 @@ VOLUME_BUCKETS_KEPT: Final = 720  # an hour
 
 # Records.
 
-RECORDS_PERIOD: Final[Nanos] = NANOS_PER_SECOND  # how often the journal is looked at
+RECORDS_PERIOD: Final[Nanos] = 250 * NANOS_PER_MS  # how often the journal is looked at
 RECORDS_BATCH: Final = 500  # entries in one transaction
 RECORDS_RETRY_DELAY: Final[Nanos] = 500 * NANOS_PER_MS  # doubles with each failure
-RECORDS_RETRY_DELAY_MAX: Final[Nanos] = 10 * NANOS_PER_SECOND
+RECORDS_RETRY_DELAY_MAX: Final[Nanos] = 2 * NANOS_PER_SECOND
+RECORDS_PATIENCE: Final[Nanos] = 5 * NANOS_PER_SECOND  # then it is told that there is no answer
 RECORDS_FINISH: Final[Nanos] = NANOS_PER_SECOND  # what a stop waits for the last entries
 RECORDS_CONNECT_SECONDS: Final = 5
 RECORDS_STATEMENT_SECONDS: Final = 60

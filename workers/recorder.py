@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
+from genesis.config import Settings
 from genesis.engine.control import RecordsTold
 from genesis.engine.entries import EquityMarked
 from genesis.engine.state_directory import StateDirectory
@@ -18,6 +20,7 @@ from genesis.errors import GenesisError, StorageError
 from genesis.limits import (
     RECORDER_NICENESS,
     RECORDS_FINISH,
+    RECORDS_PATIENCE,
     RECORDS_PERIOD,
     RECORDS_RETRY_DELAY,
     RECORDS_RETRY_DELAY_MAX,
@@ -28,7 +31,7 @@ from genesis.status import RecordsSummary
 from genesis.storage.journal_reader import JournaledEntry, JournalReader
 from genesis.storage.records.database import RecordsDatabase, place_of
 from genesis.storage.records.feed import RecordsFeed
-from genesis.units import NANOS_PER_SECOND, SCALE
+from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos
 from workers.process import ChildContext, run_child
 
 _OUTGROWN = (
@@ -37,14 +40,24 @@ _OUTGROWN = (
 )
 
 
+class Feed(Protocol):
+    """What is stepped: `RecordsFeed`."""
+
+    def step(self) -> Sequence[JournaledEntry]:
+        """Apply the next entries; return them, none when there is nothing new."""
+        ...
+
+
 class FeedThread:
     """Steps the feed for as long as the process lives.
 
     At once while it is behind, else now and then; with growing pauses while the database refuses.
     """
 
-    def __init__(self, feed: RecordsFeed) -> None:
+    def __init__(self, feed: Feed, now: Callable[[], Nanos]) -> None:
         self._feed = feed
+        self._now = now
+        self._began: Nanos | None = None  # the step under way
         self._finishing = threading.Event()
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -61,6 +74,12 @@ class FeedThread:
             async with asyncio.timeout(RECORDS_FINISH / NANOS_PER_SECOND):
                 await self._ended.wait()
         return self._ended.is_set()
+
+    @property
+    def silence(self) -> Nanos:
+        """Return for how long the step under way has been waiting for the database."""
+        began = self._began
+        return 0 if began is None else self._now() - began
 
     async def ended(self) -> None:
         """Wait for its end, which comes early only by a bug: `failure`."""
@@ -82,16 +101,17 @@ class FeedThread:
         pause = RECORDS_RETRY_DELAY
         while True:
             is_last = self._finishing.is_set()
+            self._began = self._now()
             try:
                 batch = self._feed.step()
             except GenesisError as error:
-                self.trouble = str(error)
+                self.trouble, self._began = str(error), None
                 if is_last:
                     return
                 self._finishing.wait(pause / NANOS_PER_SECOND)
                 pause = min(2 * pause, RECORDS_RETRY_DELAY_MAX)
                 continue
-            self.trouble, pause = "", RECORDS_RETRY_DELAY
+            self.trouble, self._began, pause = "", None, RECORDS_RETRY_DELAY
             self._note(batch)
             if not batch:
                 if is_last:
@@ -119,7 +139,7 @@ class _Recorder:
     async def run(self) -> None:
         """Record until the parent says stop, and then what is left."""
         context = self._context
-        thread = FeedThread(self._feed)
+        thread = FeedThread(self._feed, context.clock.now)
         context.ready({"records": self._records.place.name})
         stopping = asyncio.ensure_future(context.stopping.wait())
         failing = asyncio.ensure_future(thread.ended())
@@ -154,6 +174,8 @@ class _Recorder:
             thread.trouble = thread.trouble or str(error)
             behind = 0
         trouble = thread.trouble
+        if not trouble and thread.silence >= RECORDS_PATIENCE:
+            trouble = f"{place.name}: no answer for {thread.silence // NANOS_PER_SECOND} s"
         if bool(trouble) != bool(self._told_trouble):
             log = context.log.warning if trouble else context.log.info
             event = "records_delayed" if trouble else "records_resumed"
@@ -167,14 +189,17 @@ class _Recorder:
         context.control.send(RecordsTold(summary))
 
     def _advise(self, equity: int) -> str:
-        """Say when an account that trades for real has outgrown a file."""
-        is_real = not self._context.settings.is_simulated
-        if not (is_real and self._records.place.is_sqlite and equity > SQLITE_EQUITY_MAX):
-            return ""
-        if not self._is_outgrown:
+        advice = advice_for(self._context.settings, equity)
+        if advice and not self._is_outgrown:
             self._is_outgrown = True
-            self._context.log.warning("records_outgrown", advice=_OUTGROWN)
-        return _OUTGROWN
+            self._context.log.warning("records_outgrown", advice=advice)
+        return advice
+
+
+def advice_for(settings: Settings, equity: Amount) -> str:
+    """Say when an account that is not a simulation has outgrown a file; "" while it has not."""
+    is_small = equity <= SQLITE_EQUITY_MAX
+    return "" if is_small or settings.is_simulated or settings.records.url else _OUTGROWN
 
 
 async def run(context: ChildContext) -> None:

@@ -345,6 +345,20 @@ def test_a_migration_that_fails_leaves_nothing(records: RecordsDatabase) -> None
         assert revision_of(connection) == ""
 
 
+def test_a_database_that_is_not_there_is_named(tmp_path: Path, postgres: PostgresServer) -> None:
+    """The operator reads which database and why, in one line."""
+    for place, reason in (
+        (RecordsPlace.on_server(postgres.url("nowhere")), 'database "nowhere" does not exist'),
+        (RecordsPlace.in_file(tmp_path / "no" / "records.db"), "No such file or directory"),
+    ):
+        records = RecordsDatabase(place)
+        with pytest.raises(RecordsUnavailable) as caught:
+            records.prepare()
+        assert str(caught.value).startswith(f"{place.name}: ")
+        assert str(caught.value).endswith(reason)
+        records.close()
+
+
 def test_both_engines_hold_the_same_rows(tmp_path: Path, postgres: PostgresServer) -> None:
     """Row for row and value for value, from one journal."""
     journal = journal_of(tmp_path / "a.journal.db", [*everything(), StoppedCleanly(NOW)])

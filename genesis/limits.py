@@ -23,6 +23,7 @@ BOOT_SPEC_BYTES_MAX: Final = 4 * 1024 * 1024
 CHILDREN_MAX: Final = 64
 EPOCH_MAX: Final = 2**32 - 1  # a u32 in every shared record
 STRATEGY_NUMBER_MAX: Final = 2**16 - 1  # a u16 in every shared record
+ROSTER_NUMBER_MAX: Final = 2**15 - 1  # the upper half names children of parent orders
 
 STATUS_PERIOD: Final[Nanos] = 1 * NANOS_PER_SECOND
 RATE_WINDOW: Final[Nanos] = 5 * NANOS_PER_SECOND
@@ -74,6 +75,8 @@ COMMAND_REPLY_BYTES_MAX: Final = 1 << 24
 COMMANDS_PER_SECOND: Final = 20
 COMMAND_CONNECTIONS_MAX: Final = 16
 COMMAND_TIMEOUT_S: Final = 10
+INSTRUCTIONS_MAX: Final = 16
+INSTRUCTION_TIMEOUT_S: Final = 8
 CAPITAL_QUOTE_MIN: Final = 500  # the Sniper tier begins here
 HUNTER_CAPITAL_MIN: Final = 2_000
 STRATEGIST_CAPITAL_MIN: Final = 10_000
@@ -86,6 +89,7 @@ RING_SLOTS_MIN: Final = 1 << 6
 RING_SLOTS_MAX: Final = 1 << 24
 HEARTBEAT_STALE_MS_MIN: Final = 400
 
+assert INSTRUCTION_TIMEOUT_S < COMMAND_TIMEOUT_S, "who asks hears why there is no answer"
 assert CAPITAL_QUOTE_MIN < HUNTER_CAPITAL_MIN < STRATEGIST_CAPITAL_MIN, "tiers follow each other"
 assert HEARTBEAT_STALE_MS_MIN * NANOS_PER_MS >= 4 * HEARTBEAT_PERIOD, "one late beat is no death"
 assert WORKERS_MAX + 3 <= CHILDREN_MAX, "venue, executor and feed run beside the workers"
@@ -359,7 +363,7 @@ COLLECT_PERIOD_MAX: Final[Nanos] = 60 * NANOS_PER_SECOND
 HOUSEKEEPING_PERIOD: Final[Nanos] = 100 * NANOS_PER_MS
 OVER_BUDGET_LOG_PERIOD: Final[Nanos] = 60 * NANOS_PER_SECOND
 
-assert STRATEGIES_MAX <= STRATEGY_NUMBER_MAX, "every strategy has a number, and most stay unused"
+assert STRATEGIES_MAX <= ROSTER_NUMBER_MAX, "every strategy has a number, and most stay unused"
 assert PENDING_SIGNAL_MAX > 13 * NANOS_PER_SECOND, "no strategy gives up before the executor does"
 assert CALLBACK_SLOW < CALLBACK_BUDGET, "what is over budget is counted exactly"
 

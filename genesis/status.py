@@ -86,6 +86,34 @@ class RecordsSummary(msgspec.Struct, frozen=True, kw_only=True):
     advice: str = ""
 
 
+class ParentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One parent order: how far it is, and how it did against the price at its arrival.
+
+    Quantities and prices are decimal text. `slippage_bps` is how much worse than arrival the
+    average is, in 0.01 %. `schedule_error` is the largest distance from the schedule at a fill so
+    far, as a share of the whole, `behind` the distance now (negative: ahead); both are 0 without a
+    schedule. `held_by` is what holds it back now, `end` why it ended; empty if nothing, or not yet.
+    """
+
+    number: int
+    strategy_id: str
+    symbol: str
+    side: str
+    algorithm: str
+    quantity: str
+    filled_quantity: str
+    arrival_price: str
+    average_price: str
+    slippage_bps: float
+    schedule_error: float
+    behind: float
+    children: int
+    opened_at: int
+    ended_at: int
+    held_by: str = ""
+    end: str = ""
+
+
 class RateUse(msgspec.Struct, frozen=True):
     """How much of one of the venue's rate limits is used in its present window."""
 
@@ -105,6 +133,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     `orders_10s`, `orders_1d`), of which `held` requests were not sent to keep them, and `throttled`
     were refused by the venue, which wants no more of some kind for `throttled_for_ms`. While the
     `breaker` is not `closed`, the venue is not trusted with orders that open a position.
+    `parents` are the large orders that are worked, and the last that ended.
     """
 
     state: EngineState
@@ -137,6 +166,8 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     halt_reason: str = ""
     canary: CanarySummary | None = None
     records: RecordsSummary | None = None
+
+    parents: tuple[ParentSummary, ...] = ()
     rate_limits: dict[str, RateUse] = {}
     held: int = 0
     throttled: int = 0

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +17,12 @@ from genesis.credentials import load_credentials
 from genesis.domain.orders import OrderReport, Signal
 from genesis.engine.account_claim import fault_of_account, fault_of_capital
 from genesis.engine.account_summary import summarize
-from genesis.engine.control import Drain, Drained, Stop
+from genesis.engine.control import Drain, Drained, Instruct, Stop
 from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
-from genesis.engine.rules import canary_rules, order_rules, risk_limits, signal_rules
+from genesis.engine.rules import canary_rules, order_rules, risk_limits, signal_rules, slicing_rules
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.engine.venue_questions import read_account
@@ -32,7 +33,7 @@ from genesis.ipc.board import Counter, Gauge
 from genesis.ipc.codec import decode_signals, encode_report
 from genesis.ipc.links import RingPublisher, RingSubscriber
 from genesis.ipc.parking import ParkingLot
-from genesis.ipc.tables import QuoteTable
+from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.limits import (
     CHECKPOINT_ENTRIES,
     EXECUTOR_DRAIN,
@@ -47,8 +48,10 @@ from genesis.storage.journal import Journal
 from genesis.storage.journal_writer import JournalWriter
 from genesis.storage.recovery import recover_ledger
 from genesis.units import NANOS_PER_SECOND, Nanos, fixed_from_decimal
+from workers.executor_market import MarketView
 from workers.executor_venue import VenueWays
 from workers.gate_report import GateReport
+from workers.operator_desk import OperatorDesk
 from workers.process import ChildContext, run_child
 
 _Work = Callable[[], Awaitable[None]]
@@ -110,6 +113,11 @@ class _Executor:
         self._context = context
         self._writer = writer
         self._quotes = QuoteTable.attach(spec.quote_table_fd)
+        self._market = MarketView(
+            self._quotes,
+            DepthTable.attach(spec.depth_table_fd),
+            VolumeTable.attach(spec.volume_table_fd),
+        )
         self._reports = RingPublisher(spec.report_ring, spec.epoch)
         self._signals: list[RingSubscriber[Signal]] = [
             RingSubscriber(ring, 0, "cursor", decode_signals) for ring in spec.signal_rings
@@ -127,6 +135,7 @@ class _Executor:
             ledger=ledger,
             epoch=spec.epoch,
             canary_rules=canary_rules(settings, __version__),
+            slicing_rules=slicing_rules(settings),
         )
         self._engine = TradingEngine(
             core=self._core,
@@ -138,6 +147,8 @@ class _Executor:
             quote_of=self._quotes.get,
             tell=self._publish,
         )
+        self._operator = OperatorDesk(self._engine, self._market)
+        self._instruments = range(len(context.catalogue))
         self._held = contextlib.ExitStack()  # until the end of this life
         self._counted_orders = ledger.state.orders_prepared
         self._counted_fills = ledger.state.fills_booked
@@ -162,7 +173,7 @@ class _Executor:
             for subscriber in self._signals:
                 subscriber.close()
             self._reports.close()
-            self._quotes.close()
+            self._market.close()
             self._held.close()
 
     async def _work(self) -> None:
@@ -179,6 +190,8 @@ class _Executor:
                     await self._drain()
                 if isinstance(message, Drain):
                     self._context.control.send(Drained())
+                if isinstance(message, Instruct):
+                    self._context.control.send(await self._operator.obey(message))
         await self._engine.finish_stop()
         await self._engine.save_snapshot()
         self._summarize()
@@ -282,13 +295,12 @@ class _Executor:
 
     async def _mark(self) -> None:
         """Mark positions at the market, and do what has fallen due."""
-        quotes = {}
-        for instrument in self._context.catalogue:
-            quote = self._quotes.get(instrument.instrument_id)
-            if quote is not None:
-                quotes[instrument.instrument_id] = quote
         if self._core.state is not EngineState.STOPPED:
-            await self._engine.process_market_data(quotes)
+            await self._engine.process_market_data(self._market.quotes(self._instruments))
+        slicing = self._core.slicing
+        if slicing.instruments:
+            facts = self._market.facts(slicing.instruments)
+            await self._engine.decide(partial(slicing.work, facts))
         self._engine.on_time()
 
     async def _watch_time(self) -> None:
@@ -296,6 +308,8 @@ class _Executor:
 
     async def _report(self) -> None:
         """Tell the parent how the account stands, and the strategies what they hold."""
+        volumes = self._market.volumes(self._instruments)
+        self._core.slicing.volumes.note(volumes, self._context.clock.now())
         self._engine.tell_positions()
         self._summarize()
         self._context.tell_trouble(self._venue.trouble)
@@ -306,7 +320,8 @@ class _Executor:
 
     def _summarize(self) -> None:
         context, state = self._context, self._core.ledger.state
-        context.control.send(summarize(self._core, context.settings.quote_asset))
+        summary = summarize(self._core, context.settings.quote_asset, context.clock.now())
+        context.control.send(summary)
         board = context.board
         board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))
         board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._venue.socket.clock_offset)

@@ -9,6 +9,7 @@ from genesis import __version__
 from genesis.cli.configuration import check, config
 from genesis.cli.control import status, stop
 from genesis.cli.doctor import doctor
+from genesis.cli.execute import execute
 from genesis.cli.run import run
 from genesis.errors import EXIT_OK, EXIT_USAGE, GenesisError
 
@@ -21,7 +22,7 @@ def genesis() -> None:
     """Run many trading strategies on Binance spot, with one safe path for their orders."""
 
 
-for _command in (run, status, stop, doctor, check, config):
+for _command in (run, status, stop, execute, doctor, check, config):
     genesis.add_command(_command)
 
 

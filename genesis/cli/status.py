@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from genesis.status import CanarySummary, ExternalSummary, RecordsSummary, StatusDocument
+from genesis.status import (
+    CanarySummary,
+    ExternalSummary,
+    ParentSummary,
+    RecordsSummary,
+    StatusDocument,
+)
 
 _CENT: Final = Decimal("0.01")
 
@@ -87,6 +93,8 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     if status.suspended:
         shown = (f"{symbol} ({word})" for symbol, word in sorted(status.suspended.items()))
         yield f"suspended   {', '.join(shown)}"
+    for parent in status.parents:
+        yield f"parent      {_parent(parent)}"
     yield from _external_lines(status.external)
     for problem in status.problems:
         yield f"problem     {problem}"
@@ -107,6 +115,18 @@ def _external_lines(external: ExternalSummary) -> Iterator[str]:
             f"            {order.symbol} {order.side} {order.filled_quantity} of {order.quantity} "
             f"{order.state} {order.client_order_id}"
         )
+
+
+def _parent(parent: ParentSummary) -> str:
+    """Say what it is, how far, how well against its arrival, and what holds or ended it."""
+    state = parent.end or (f"held: {parent.held_by}" if parent.held_by else "working")
+    schedule = "" if parent.algorithm == "iceberg" else f", behind {parent.behind:.2%}"
+    return (
+        f"{parent.number} {parent.side} {parent.symbol} for {parent.strategy_id} by "
+        f"{parent.algorithm}: {parent.filled_quantity} of {parent.quantity}, arrival "
+        f"{parent.arrival_price}, average {parent.average_price} ({parent.slippage_bps:+.2f} bps)"
+        f"{schedule}, {parent.children} children, {state}"
+    )
 
 
 _CANARY_UNDER_WAY: Final = ("testing", "capped")

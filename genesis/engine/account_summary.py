@@ -5,6 +5,7 @@ from genesis.engine.canary import Canary
 from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.external import ExternalActivity
+from genesis.engine.slicing.summary import summarize_parents
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
     ACCOUNT_POSITIONS_MAX,
@@ -13,11 +14,11 @@ from genesis.limits import (
     EXTERNAL_SYMBOLS_SHOWN_MAX,
 )
 from genesis.status import CanarySummary, ExternalOrderSummary, ExternalSummary
-from genesis.units import NANOS_PER_SECOND, Amount, text_from_fixed
+from genesis.units import NANOS_PER_SECOND, Amount, Nanos, text_from_fixed
 
 
-def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
-    """Return equity, PnL, positions (the largest first) and the state of the books."""
+def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSummary:
+    """Return equity, PnL, positions (the largest first) and the state of the books at `now`."""
     state = core.ledger.state
     valuation = core.valuation
     held = [
@@ -61,6 +62,7 @@ def summarize(core: ExecutionCore, quote_asset: str) -> AccountSummary:
         external=_summarize_external(core.external, state.external_fills),
         halt_reason=state.halt_reason,
         canary=_summarize_canary(core.canary),
+        parents=summarize_parents(state, core.slicing, now),
     )
 
 

@@ -18,8 +18,9 @@ from genesis.limits import (
     EXTERNAL_SHOWN_MAX,
     EXTERNAL_SYMBOLS_SHOWN_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
+    PARENTS_SHOWN_MAX,
 )
-from genesis.status import CanarySummary, ExternalSummary, RecordsSummary
+from genesis.status import CanarySummary, ExternalSummary, ParentSummary, RecordsSummary
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
@@ -38,6 +39,14 @@ class PauseStrategy(msgspec.Struct, frozen=True, tag=True):
     """Stop calling one strategy; its shard-mates run on."""
 
     strategy_id: str
+
+
+class Instruct(msgspec.Struct, frozen=True, tag=True):
+    """Carry out an operator's command, and answer `Instructed` under the same number."""
+
+    number: int
+    command: str
+    words: dict[str, str] = {}
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -72,6 +81,14 @@ class Trouble(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class Instructed(msgspec.Struct, frozen=True, tag=True):
+    """What became of an operator's command: its result, or in `error` why it was not obeyed."""
+
+    number: int
+    result: dict[str, str | int] = {}
+    error: str = ""
+
+
 class PositionSummary(msgspec.Struct, frozen=True, array_like=True):
     """What one strategy holds of one instrument. Amounts are decimal text in the quote asset."""
 
@@ -91,7 +108,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     of our balances with the venue's, and `ledger_differences` names each asset that differed in
     the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols
     that take no new orders, each with its status. `external` is what others do on the account.
-    `halt_reason` is why no position may be opened, empty if one may.
+    `halt_reason` is why no position may be opened, empty if one may. `parents` are those that are
+    worked and the last that ended.
     """
 
     equity: str
@@ -110,6 +128,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     canary: CanarySummary | None = None
+    parents: tuple[ParentSummary, ...] = ()
 
     def __post_init__(self) -> None:
         assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"
@@ -117,6 +136,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         assert len(self.suspended) <= ACCOUNT_SUSPENDED_MAX
         assert len(self.external.symbols) <= EXTERNAL_SYMBOLS_SHOWN_MAX
         assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX
+        assert len(self.parents) <= PARENTS_SHOWN_MAX
 
 
 class RecordsTold(msgspec.Struct, frozen=True, tag=True):
@@ -125,8 +145,10 @@ class RecordsTold(msgspec.Struct, frozen=True, tag=True):
     summary: RecordsSummary
 
 
-ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy
-ToParent: TypeAlias = Ready | Drained | Stopped | Failed | Trouble | AccountSummary | RecordsTold
+ToChild: TypeAlias = Drain | Stop | Checkpoint | PauseStrategy | Instruct
+ToParent: TypeAlias = (
+    Ready | Drained | Stopped | Failed | Trouble | AccountSummary | RecordsTold | Instructed
+)
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_CHILD: Final[msgspec.json.Decoder[ToChild]] = msgspec.json.Decoder(ToChild)

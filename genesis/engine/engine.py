@@ -39,7 +39,7 @@ from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger_state import encode_state
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.engine.risk_facts import VenueNow
-from genesis.engine.state_machine import EngineState, requires_state
+from genesis.engine.state_machine import TRADING_STATES, EngineState, requires_state
 from genesis.engine.venue_questions import Sighting, fetch_view, look_up_order
 from genesis.exchange.gateway import (
     BalanceUpdate,
@@ -58,8 +58,6 @@ from genesis.limits import TRAILS_KEPT, VIEW_HELD_MAX, VIEWS_WANTED_MAX
 from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
-
-_TRADING = (EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED)
 
 
 class EntryWriter(Protocol):
@@ -164,7 +162,7 @@ class TradingEngine:
         """
         await self._recovered.wait()
 
-    @requires_state(*_TRADING)
+    @requires_state(*TRADING_STATES)
     async def execute_trade(self, *signals: Signal) -> None:
         """Take signals from judgement to the wire; return when their verdicts are durable.
 
@@ -186,10 +184,15 @@ class TradingEngine:
                     self._follow(client_order_id, _Trail(signal.read_at, now))
         await self._flush()
 
-    @requires_state(*_TRADING, EngineState.STOPPING)
+    @requires_state(*TRADING_STATES, EngineState.STOPPING)
     async def process_market_data(self, quotes: Mapping[int, Quote]) -> None:
         """Mark positions at the market's present quotes."""
         self._enact(self.core.on_quotes(quotes, self._clock.now()))
+        await self._flush()
+
+    async def decide(self, ask: Callable[[VenueNow, Nanos], Sequence[Effect]]) -> None:
+        """Ask the core for a decision of this moment; return when what it wrote is durable."""
+        self._enact(ask(self._venue_now(), self._clock.now()))
         await self._flush()
 
     def on_user_event(self, event: UserEvent) -> None:

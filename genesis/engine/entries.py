@@ -10,8 +10,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from genesis.domain.orders import Fill, OrderIntent, OrderState, Refusal
-from genesis.units import Amount, Nanos, Quantity
+from genesis.domain.orders import Fill, OrderIntent, OrderState, Refusal, Side
+from genesis.engine.slicing.schedule import SlicePlan
+from genesis.units import Amount, Nanos, Price, Quantity
 
 
 class SignalId(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -203,6 +204,33 @@ class CanaryPassed(msgspec.Struct, frozen=True, gc=False, tag="canary_passed"):
     at: Nanos
 
 
+class ParentOpened(msgspec.Struct, frozen=True, gc=False, tag="parent"):
+    """A parent order was approved whole, and is worked by children from now on.
+
+    `number` counts the account's parents from 1. Its children name it in their own names
+    (`domain/child_names.py`), so that a child's `OrderPrepared` is the link.
+    """
+
+    number: int
+    strategy_number: int
+    strategy_id: str
+    symbol: str
+    side: Side
+    quantity: Quantity
+    plan: SlicePlan
+    arrival_price: Price
+    price_cap: Price
+    at: Nanos
+
+
+class ParentEnded(msgspec.Struct, frozen=True, gc=False, tag="parent_end"):
+    """A parent places no more children; what those that live still fill counts as its own."""
+
+    number: int
+    reason: str
+    at: Nanos
+
+
 class StoppedCleanly(msgspec.Struct, frozen=True, gc=False, tag="stopped"):
     """The executor ended in order, with everything it knew in the journal."""
 
@@ -230,6 +258,8 @@ Entry: TypeAlias = (
     | CanaryServed
     | CanaryPassed
     | StoppedCleanly
+    | ParentOpened
+    | ParentEnded
 )
 
 
@@ -245,6 +275,8 @@ MILESTONES: Final = (
     CanaryBegun,
     CanaryPassed,
     StoppedCleanly,
+    ParentOpened,
+    ParentEnded,
 )
 """Entries that the venue could not give back, or that people count on. All of them are rare.
 
@@ -256,8 +288,8 @@ def unique_key(entry: Entry) -> str | None:
     """Return what the journal must hold at most once for entries of this kind, or None.
 
     A client order id is prepared once, a venue trade is booked once, ours or not, an asset is
-    opened once, an epoch starts once, a transfer clears once: the database itself refuses the
-    second.
+    opened once, an epoch starts once, a transfer clears once, a parent is opened once: the database
+    itself refuses the second.
     """
     key = None
     match entry:
@@ -271,6 +303,8 @@ def unique_key(entry: Entry) -> str | None:
             key = f"asset:{asset}"
         case EpochStarted(epoch=epoch):
             key = f"epoch:{epoch}"
+        case ParentOpened(number=number):
+            key = f"parent:{number}"
         case TransferBooked(cleared_at=cleared_at) if cleared_at:
             key = f"transfer:{transfer_name(entry)}"
     return key

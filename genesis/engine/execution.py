@@ -52,6 +52,7 @@ from genesis.engine.reconciliation import (
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.engine.risk_facts import RiskLimits, VenueNow
 from genesis.engine.signals.case import SignalRules
+from genesis.engine.slicing.desk import SlicingDesk, SlicingRules
 from genesis.engine.state_machine import EngineState, next_engine_state
 from genesis.engine.teller import Teller
 from genesis.engine.timers import TimerKind, Timers
@@ -89,6 +90,7 @@ class ExecutionCore:
         ledger: Ledger,
         epoch: int,
         canary_rules: CanaryRules | None = None,
+        slicing_rules: SlicingRules | None = None,
     ) -> None:
         self.state = EngineState.RECOVERING
         self.duplicates = 0  # signals that came again, which are neither journaled nor told
@@ -126,17 +128,21 @@ class ExecutionCore:
             signal_rules=signal_rules,
             external=self.external,
         )
-        self._adoption = Adoption(
-            ledger=ledger,
-            catalogue=catalogue,
-            teller=self._teller,
-            books=self._books,
-            external=self.external,
-            rules=order_rules,
-        )
+        self._adoption = self._make_adoption(order_rules)
         self._flow = self._make_flow(order_rules)
         self._watch = self._make_watch()
         self.canary = self._make_canary(canary_rules)
+        self.slicing = self._make_slicing(slicing_rules or SlicingRules())
+
+    def _make_adoption(self, rules: OrderRules) -> Adoption:
+        return Adoption(
+            ledger=self.ledger,
+            catalogue=self._catalogue,
+            teller=self._teller,
+            books=self._books,
+            external=self.external,
+            rules=rules,
+        )
 
     def _make_flow(self, rules: OrderRules) -> OrderFlow:
         return OrderFlow(
@@ -149,6 +155,19 @@ class ExecutionCore:
             approve=self._approve,
             hold_of=self._judge.hold_of,
             meet_stranger=self._adoption.meet,
+        )
+
+    def _make_slicing(self, rules: SlicingRules) -> SlicingDesk:
+        return SlicingDesk(
+            ledger=self.ledger,
+            catalogue=self._catalogue,
+            strategies=self._strategies.values(),
+            books=self._books,
+            flow=self._flow,
+            judge=self._judge,
+            standing_of=lambda symbol: (self.state, self.canary.cap_of(symbol)),
+            rules=rules,
+            epoch=self._epoch,
         )
 
     def _make_watch(self) -> AccountWatch:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
@@ -15,8 +17,10 @@ from genesis.engine.risk_facts import CanaryCap, RiskFacts, RiskLimits, VenueNow
 from genesis.engine.signal_pipeline import make_intent
 from genesis.engine.signals.case import SignalRules
 from genesis.engine.signals.facts import SignalFacts
+from genesis.engine.slicing.claims import claims
 from genesis.engine.state_machine import EngineState
 from genesis.engine.valuation import Valuation
+from genesis.limits import FIXED_MAX
 from genesis.units import Nanos, Quantity
 
 
@@ -94,12 +98,41 @@ class Judge:
         self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
     ) -> ApprovedOrder | Refusal:
         """Hear the risk engine on an intent; an approved one counts as an order from now."""
+        verdict = judge(intent, self._facts(intent, state, canary, now), self._limits, now)
+        if isinstance(verdict, ApprovedOrder):
+            self._order_pace.note(now)
+        return verdict
+
+    def judge_parent(
+        self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
+    ) -> Refusal | None:
+        """Hear the risk engine on a whole parent, whose children are judged again, one by one.
+
+        It is no order, so what bounds one order does not bind it: the venue's upper limits and our
+        own notional of one. Everything else does, as if it were sent at once.
+        """
+        facts = self._facts(intent, state, canary, now)
+        unbounded = msgspec.structs.replace(
+            facts.instrument,
+            max_quantity=FIXED_MAX,
+            market_max_quantity=FIXED_MAX,
+            max_notional=FIXED_MAX,
+        )
+        facts = msgspec.structs.replace(facts, instrument=unbounded)
+        limits = msgspec.structs.replace(self._limits, order_notional_max=FIXED_MAX)
+        verdict = judge(intent, facts, limits, now)
+        return verdict if isinstance(verdict, Refusal) else None
+
+    def _facts(
+        self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
+    ) -> RiskFacts:
         ledger, valuation = self._ledger, self._valuation
         held = ledger.position(intent.strategy_id, intent.symbol).quantity
-        working = self._signal_facts.working(intent.strategy_id, intent.symbol)
+        working = self._signal_facts.working(intent.strategy_id, intent.symbol, intent)
         live = ledger.state.live_orders
         reserved = ledger.working_entry_notional()
-        facts = RiskFacts(
+        reserved += sum(claim.reserved for claim in claims(ledger.state, intent))
+        return RiskFacts(
             state=state,
             instrument=self._catalogue[intent.instrument_id],
             quote=self._quotes.get(intent.instrument_id),
@@ -120,10 +153,6 @@ class Judge:
             venue=self._venue,
             canary=canary,
         )
-        verdict = judge(intent, facts, self._limits, now)
-        if isinstance(verdict, ApprovedOrder):
-            self._order_pace.note(now)
-        return verdict
 
     def _filter_facts(self, intent: OrderIntent, sellable: Quantity) -> FilterFacts:
         """Gather what the venue's filters look at; orders of ours in flight count as open."""

@@ -26,6 +26,8 @@ from genesis.engine.entries import (
     OrderMoved,
     OrderPrepared,
     OrderTested,
+    ParentEnded,
+    ParentOpened,
     SignalId,
     SignalRefused,
     StoppedCleanly,
@@ -37,6 +39,7 @@ from genesis.engine.entries import (
 )
 from genesis.engine.ledger_state import CanaryRecord, LedgerState
 from genesis.engine.order import Order
+from genesis.engine.slicing.fold import apply_parent, book_child_fill, note_child
 from genesis.limits import (
     EXTERNAL_TRADES_KEPT,
     SETTLED_ORDERS_KEPT,
@@ -83,6 +86,8 @@ class Ledger:
                 self._account_until(balances_at)
             case CanaryBegun() | OrderTested() | CanaryServed() | CanaryPassed():
                 self._apply_to_canary(entry)
+            case ParentOpened() | ParentEnded():
+                apply_parent(self.state, entry)
             case _:
                 self._apply_to_account(entry)
         self.state.written_at = entry.at
@@ -286,7 +291,7 @@ class Ledger:
     def _apply_prepared(self, entry: OrderPrepared) -> None:
         self._raise_high_water(entry.signal, entry.attempt)
         self.state.orders_prepared += 1
-        self.state.live_orders[entry.intent.client_order_id] = Order(
+        order = Order(
             signal=entry.signal,
             attempt=entry.attempt,
             intent=entry.intent,
@@ -298,6 +303,9 @@ class Ledger:
             prepared_at=entry.at,
             moved_at=entry.at,
         )
+        self.state.live_orders[entry.intent.client_order_id] = order
+        if order.parent:
+            note_child(self.state, order)
 
     def _apply_moved(self, entry: OrderMoved) -> None:
         order = self.find_order(entry.client_order_id)
@@ -332,6 +340,8 @@ class Ledger:
         if fill.trade_id > state.last_trade_ids.get(fill.symbol, 0):
             state.last_trade_ids[fill.symbol] = fill.trade_id
         state.fills_booked += 1
+        if order.parent:
+            book_child_fill(state, order, fill, entry.at)
         self._file(order)
 
     def _file(self, order: Order) -> None:

@@ -6,9 +6,10 @@ import msgspec
 
 from genesis.domain.positions import Position
 from genesis.engine.order import Order
+from genesis.engine.slicing.parent import ParentOrder
 from genesis.units import Amount, Nanos
 
-FOLD_VERSION: Final = 4
+FOLD_VERSION: Final = 5
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -30,7 +31,8 @@ class LedgerState(msgspec.Struct, kw_only=True):
     and the last attempt that was made for it (0: it was refused). `incomplete_since` is the time
     from which the journal may lack orders, None while it is known to be whole. All that others have
     traded on the account up to `accounted_until`, the venue's time, is a part of the balances;
-    `external_trades` are those booked since, each with its time.
+    `external_trades` are those booked since, each with its time. `parents` are those that are
+    worked, by number; of the ended ones the last are kept.
     """
 
     fold_version: int = FOLD_VERSION
@@ -63,6 +65,9 @@ class LedgerState(msgspec.Struct, kw_only=True):
     day: int = 0
     day_opening_equity: Amount = 0
     canary: CanaryRecord | None = None
+    parents: dict[int, ParentOrder] = msgspec.field(default_factory=dict)
+    ended_parents: dict[int, ParentOrder] = msgspec.field(default_factory=dict)
+    parents_opened: int = 0
 
 
 def encode_state(state: LedgerState) -> bytes:

@@ -26,6 +26,7 @@ from genesis.engine.boot import PARENT_BOARD_PAGE
 from genesis.engine.control import Drain, Stop
 from genesis.engine.engine_report import EngineReport, write_report
 from genesis.engine.health_monitor import Judgement
+from genesis.engine.instructions import Instructions
 from genesis.engine.listing_check import check_listing
 from genesis.engine.locks import InstanceLock
 from genesis.engine.roles import DISPENSABLE_ROLES, START_ORDER
@@ -144,6 +145,8 @@ class Orchestrator:
             log=self._log,
             on_news=self._news.set,
         )
+        self._instructions = Instructions(partial(self._supervisor.send, "executor"))
+        self._supervisor.on_instructed = self._instructions.take
         epoch = plan.state.next_epoch()
         self._page = plan.wiring.board.writer(PARENT_BOARD_PAGE, epoch)
         self._status = RunStatus(plan, self._supervisor, epoch)
@@ -388,10 +391,13 @@ class Orchestrator:
             case "stop":
                 self._ask_to_stop(f"stop asked for by process {peer.pid}")
                 return {}
+            case "execute" | "cancel_parent":
+                return await self._instructions.carry_out(command.command, command.arguments)
             case _:
-                raise UsageError(f"unknown command {command.command!r}: status, stop")
+                raise UsageError(f"unknown command {command.command!r}: {', '.join(_COMMANDS)}")
 
 
+_COMMANDS: Final = ("status", "stop", "execute", "cancel_parent")
 _PAGE_STATE: Final[Mapping[EngineState, ProcessState]] = {
     "starting": ProcessState.STARTING,
     "running": ProcessState.RUNNING,

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from genesis.domain.child_names import parent_of
 from genesis.domain.orders import TERMINAL_STATES, OrderIntent, OrderState
 from genesis.engine.entries import SignalId
 from genesis.units import Amount, Nanos, Quantity
@@ -38,6 +39,11 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     booked_amount: Amount = 0
     booked_trades: set[int] = msgspec.field(default_factory=set)
     reason: str = ""
+
+    @property
+    def parent(self) -> int:
+        """Return the number of the parent that this is a child of, 0 for an order of its own."""
+        return parent_of(self.signal.strategy_number, self.signal.sequence)
 
     @property
     def is_terminal(self) -> bool:

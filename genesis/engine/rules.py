@@ -1,16 +1,25 @@
 """From settings to the core's own numbers: scaled integers, basis points, nanoseconds."""
 
 from decimal import Decimal
+from typing import Final
 
-from genesis.config import Settings
+from genesis.config import Settings, Tier
 from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
 from genesis.engine.signals.case import PARTS_PER_MILLION, ConfidenceRules, SignalRules, SizingRules
+from genesis.engine.slicing.desk import SlicingRules
+from genesis.engine.slicing.schedule import Algorithm
 from genesis.exchange.circuit_breaker import BreakerPolicy
 from genesis.exchange.connection_life import ConnectionPolicy
 from genesis.exchange.rate_limits import RateLimits, RateShares
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, fixed_from_decimal
+
+_ALGORITHMS: Final = {
+    Tier.SNIPER: frozenset[Algorithm](),
+    Tier.HUNTER: frozenset({Algorithm.ICEBERG}),
+    Tier.STRATEGIST: frozenset(Algorithm),
+}
 
 
 def risk_limits(settings: Settings) -> RiskLimits:
@@ -53,6 +62,15 @@ def signal_rules(settings: Settings) -> SignalRules:
             data_age_max=risk.data_max_age_ms * NANOS_PER_MS,
         ),
         signals_per_second_max=risk.signals_per_second,
+    )
+
+
+def slicing_rules(settings: Settings) -> SlicingRules:
+    """Return what the tier has of execution algorithms; a child leaves room for reduced limits."""
+    return SlicingRules(
+        algorithms=_ALGORITHMS[settings.tier],
+        child_notional_max=fixed_from_decimal(settings.risk.max_order_notional) // 2,
+        data_age_max=settings.risk.data_max_age_ms * NANOS_PER_MS,
     )
 
 

@@ -60,6 +60,8 @@ class EngineState(enum.IntEnum):
 
 
 _E = EngineState
+TRADING_STATES: Final = (_E.RUNNING, _E.REDUCING, _E.HALTED)
+"""In which signals are judged and orders sent, each as far as its state lets it."""
 ENGINE_MOVES: Final[dict[EngineState, frozenset[EngineState]]] = {
     _E.RECOVERING: frozenset({_E.RUNNING, _E.REDUCING, _E.HALTED, _E.STOPPING}),
     _E.RUNNING: frozenset({_E.REDUCING, _E.HALTED, _E.STOPPING}),

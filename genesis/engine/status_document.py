@@ -190,6 +190,7 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         external=account.external,
         halt_reason=account.halt_reason,
         canary=account.canary,
+        parents=account.parents,
     )
 
 

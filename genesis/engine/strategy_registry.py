@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from genesis.errors import ConfigError
-from genesis.limits import SHARD_OVERLOAD, STRATEGY_NUMBER_MAX
+from genesis.limits import ROSTER_NUMBER_MAX, SHARD_OVERLOAD
 from genesis.strategies.base import StrategySpec
 
 
@@ -111,9 +111,9 @@ def assign_numbers(existing: Mapping[str, int], strategy_ids: Iterable[str]) -> 
         if strategy_id not in numbers:
             last += 1
             numbers[strategy_id] = last
-    if last > STRATEGY_NUMBER_MAX:
+    if last > ROSTER_NUMBER_MAX:
         raise ConfigError(
-            f"strategies: number {last} is beyond {STRATEGY_NUMBER_MAX}, the last one; "
+            f"strategies: number {last} is beyond {ROSTER_NUMBER_MAX}, the last one; "
             "give new strategies the names of old ones that are no longer used"
         )
     return numbers

@@ -19,6 +19,7 @@ from genesis.engine.control import (
     AccountSummary,
     Drained,
     Failed,
+    Instructed,
     Ready,
     RecordsTold,
     Stopped,
@@ -115,6 +116,8 @@ class Supervisor:
         self.posts: dict[str, Post] = {}
         self.account: AccountSummary | None = None
         self.records: RecordsSummary | None = None
+        self.on_instructed: Callable[[Instructed], None] = lambda _answer: None
+        """Takes a child's answer to an operator's command."""
         self.halt: Judgement | None = None
         """The verdict that ends the run, once there is one."""
 
@@ -160,11 +163,15 @@ class Supervisor:
         """Return the names of the children that have nothing under way any more."""
         return {name for name, post in self.posts.items() if post.has_drained}
 
-    def send(self, name: str, message: ToChild) -> None:
+    def send(self, name: str, message: ToChild) -> bool:
         """Tell a child something; one that does not hear is dealt with by its deadline."""
-        child = self.posts[name].child
-        if child is not None and not child.send(message):
+        post = self.posts.get(name)
+        if post is None or post.child is None:
+            return False
+        is_told = post.child.send(message)
+        if not is_told:
             self._log.warning("child_not_told", child=name, message=type(message).__name__)
+        return is_told
 
     def kill(self, name: str) -> None:
         """SIGKILL a child with all that it started."""
@@ -216,6 +223,8 @@ class Supervisor:
                 post.failure = message
             case Trouble(reason):
                 post.trouble = reason
+            case Instructed():
+                self.on_instructed(message)
             case AccountSummary():
                 self.account = message
                 return  # it comes every second and changes nothing here

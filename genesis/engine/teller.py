@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.child_names import owner_number
+from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.orders import Fill, OrderReport, OrderState, ReportKind, Side, Signal
 from genesis.engine.effects import Tell
 from genesis.engine.ledger import Ledger
@@ -43,8 +44,8 @@ class Teller:
         self._sequence = epoch << _EPOCH_SHIFT
 
     def strategy_id(self, strategy_number: int) -> str:
-        """Return the name behind a permanent strategy number."""
-        spec = self._strategies.get(strategy_number)
+        """Return the name behind a permanent strategy number, or behind that of its children."""
+        spec = self._strategies.get(owner_number(strategy_number))
         return UNKNOWN_STRATEGY if spec is None else spec.strategy_id
 
     def instrument_id(self, symbol: str) -> int:
@@ -97,10 +98,10 @@ class Teller:
             instrument = self._catalogue.by_symbol(spec.symbol)
             held = self._ledger.position(spec.strategy_id, spec.symbol)
             if instrument is not None and held.fills:
-                yield self._tell_position(number, instrument, held.quantity, now)
+                yield self._tell_position(number, instrument.instrument_id, held.quantity, now)
 
     def _tell_position(
-        self, strategy_number: int, instrument: Instrument, quantity: Quantity, now: Nanos
+        self, strategy_number: int, instrument_id: int, quantity: Quantity, now: Nanos
     ) -> Tell:
         return Tell(
             OrderReport(
@@ -108,7 +109,7 @@ class Teller:
                 strategy_number=strategy_number,
                 epoch=0,
                 signal_sequence=0,
-                instrument_id=instrument.instrument_id,
+                instrument_id=instrument_id,
                 side=Side.BUY,
                 kind=ReportKind.POSITION,
                 position=quantity,
@@ -118,6 +119,13 @@ class Teller:
 
     def _tell(self, order: Order, kind: ReportKind, price: int, quantity: int, now: Nanos) -> Tell:
         intent, signal = order.intent, order.signal
+        if order.parent:  # no signal of the strategy: of a child it learns what it holds
+            return self._tell_position(
+                owner_number(signal.strategy_number),
+                self.instrument_id(intent.symbol),
+                self._position(intent.strategy_id, intent.symbol),
+                now,
+            )
         return Tell(
             OrderReport(
                 report_sequence=self._next(),

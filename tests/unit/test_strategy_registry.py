@@ -11,7 +11,7 @@ from genesis.engine.strategy_registry import (
     deal_shards,
 )
 from genesis.errors import ConfigError
-from genesis.limits import STRATEGY_NUMBER_MAX
+from genesis.limits import ROSTER_NUMBER_MAX
 from genesis.strategies.base import StrategySpec
 
 RUNNING, PAUSED, QUARANTINED = StrategyStatus
@@ -51,9 +51,9 @@ def test_the_numbers_given_before_are_left_alone() -> None:
 
 def test_numbers_run_out() -> None:
     """A number has two bytes in every record; beyond that, the operator is told what to do."""
-    full = {"last": STRATEGY_NUMBER_MAX}
+    full = {"last": ROSTER_NUMBER_MAX}
     assert assign_numbers(full, ["last"]) == full
-    with pytest.raises(ConfigError, match=f"beyond {STRATEGY_NUMBER_MAX}"):
+    with pytest.raises(ConfigError, match=f"beyond {ROSTER_NUMBER_MAX}"):
         assign_numbers(full, ["one too many"])
 
 

@@ -7,12 +7,13 @@ import msgspec
 
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderState, OrderType, Side
+from genesis.domain.orders import OrderIntent, OrderState, OrderType, Side
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
 from genesis.engine.pace import Pace
 from genesis.engine.signals.case import SignalContext, TrackRecord
 from genesis.engine.signals.volatility import Volatility
+from genesis.engine.slicing.claims import claims
 from genesis.engine.valuation import Valuation
 from genesis.units import Amount, Nanos, Price, Quantity
 
@@ -78,8 +79,11 @@ class SignalFacts:
             entry_max=entry_max,
         )
 
-    def working(self, strategy_id: str, symbol: str) -> Working:
-        """Return what a strategy has working in one instrument, and what others sell there."""
+    def working(self, strategy_id: str, symbol: str, judged: OrderIntent | None = None) -> Working:
+        """Return what a strategy has working in one instrument, and what others sell there.
+
+        What its parent has yet to place is a part of it, beside `judged` if that is a child.
+        """
         entry = exit_ = 0
         sale = None
         for order in self._ledger.state.live_orders.values():
@@ -94,6 +98,10 @@ class SignalFacts:
             elif intent.side is Side.SELL and _rests(order):
                 price = intent.limit_price
                 sale = price if sale is None or price < sale else sale
+        for claim in claims(self._ledger.state, judged):
+            if claim.is_of(strategy_id, symbol):
+                entry += claim.entry
+                exit_ += claim.exit
         return Working(entry, exit_, sale)
 
 

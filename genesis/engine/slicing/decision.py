@@ -11,7 +11,7 @@ from genesis.domain.market import DepthLevel, Quote
 from genesis.domain.orders import Side, TimeInForce
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.engine.slicing.schedule import Algorithm
-from genesis.units import SCALE, Amount, Nanos, Price, Quantity, notional, text_from_fixed
+from genesis.units import SCALE, Amount, Nanos, Price, Quantity, text_from_fixed
 
 
 class Sight(NamedTuple):
@@ -175,8 +175,3 @@ def _reach(parent: ParentOrder, sight: Sight, wanted: Quantity) -> tuple[Price, 
 
 def _touch(side: Side, quote: Quote) -> Price:
     return quote.ask_price if side is Side.BUY else quote.bid_price
-
-
-def reserve_of(parent: ParentOrder, child: Quantity) -> Amount:
-    """Return the part of a parent's reservation that a child takes over."""
-    return notional(parent.reservation_price, child)

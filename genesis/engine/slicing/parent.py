@@ -4,7 +4,7 @@ import msgspec
 
 from genesis.domain.orders import Fill, Side
 from genesis.engine.slicing.schedule import SlicePlan, due_quantity
-from genesis.units import SCALE, Amount, Nanos, Price, Quantity, notional
+from genesis.units import SCALE, Amount, Nanos, Price, Quantity
 
 _BASIS_POINTS = 10_000
 
@@ -63,10 +63,6 @@ class ParentOrder(msgspec.Struct, gc=False, kw_only=True):
         An ended parent places nothing more.
         """
         return 0 if self.end else max(0, self.quantity - self.filled_quantity - working)
-
-    def reserved(self, working: Quantity) -> Amount:
-        """Return the notional of what is still to be placed: risk keeps it reserved."""
-        return notional(self.reservation_price, self.unplaced(working))
 
     def is_beyond(self, price: Price, bps: int) -> bool:
         """Tell whether a price is worse than the arrival price by more than this."""

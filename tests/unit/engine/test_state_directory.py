@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from genesis.credentials import load_credentials
 from genesis.engine.state_directory import StateDirectory
 from genesis.errors import ConfigError, StorageError
-from genesis.limits import EPOCH_MAX, STRATEGY_NUMBER_MAX
+from genesis.limits import EPOCH_MAX, ROSTER_NUMBER_MAX
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def test_damaged_strategy_numbers_stop_the_engine(state: StateDirectory, content
 
 def test_numbers_run_out_in_words(state: StateDirectory) -> None:
     """A shared record has two bytes for the number; the first that does not fit is refused."""
-    (state.path / "strategies.json").write_text(f'{{"a": {STRATEGY_NUMBER_MAX}}}')
-    assert state.number_strategies(["a"]) == {"a": STRATEGY_NUMBER_MAX}
+    (state.path / "strategies.json").write_text(f'{{"a": {ROSTER_NUMBER_MAX}}}')
+    assert state.number_strategies(["a"]) == {"a": ROSTER_NUMBER_MAX}
     with pytest.raises(ConfigError, match="the last one"):
         state.number_strategies(["b"])
 

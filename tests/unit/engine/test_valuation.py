@@ -90,7 +90,7 @@ def test_the_summary_is_decimal_text() -> None:
     core.on_venue_view(view, asked, NOW)
     halted = btc(0, "ETHUSDT", "ETH", status="HALT")
     core.on_listing(FetchInstruments(("ETHUSDT",)), (halted,), NOW)
-    summary = summarize(core, "USDT")
+    summary = summarize(core, "USDT", NOW)
     assert summary.fees == "61.00000000"
     assert summary.equity == "99995.00000000"
     (position,) = summary.positions

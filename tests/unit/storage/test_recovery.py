@@ -172,7 +172,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(path: Path) -> None:
 
 def test_the_fold_has_a_version() -> None:
     """Whoever changes what is stored of the state raises it, and this list with it."""
-    assert FOLD_VERSION == 4
+    assert FOLD_VERSION == 5
     assert LedgerState.__struct_fields__ == (
         "fold_version",
         "written_at",
@@ -204,5 +204,8 @@ def test_the_fold_has_a_version() -> None:
         "day",
         "day_opening_equity",
         "canary",
+        "parents",
+        "ended_parents",
+        "parents_opened",
     )
     assert len(Order.__struct_fields__) == 17

@@ -6,6 +6,7 @@ what to do about it. Values that may be secrets are never repeated in a message.
 
 import difflib
 import functools
+import importlib.util
 import os
 import re
 import tomllib
@@ -21,7 +22,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from genesis import limits
 from genesis.config import Settings
 from genesis.config_modes import faults_of_mode
-from genesis.credentials import SECRET_VARIABLES
+from genesis.config_records import RecordsSettings
+from genesis.credentials import SECRET_VARIABLES, load_records_password
 from genesis.errors import ConfigError
 from genesis.redaction import is_secret_name, redact_text
 
@@ -88,6 +90,7 @@ def load_settings(
         raise ConfigError("\n".join(faults)) from None
     faults += faults_of_mode(settings, environ)
     faults += _missing_files(settings)
+    faults += _faults_of_records(settings.records, environ)
     if faults:
         raise ConfigError("\n".join(faults))
     return settings
@@ -230,6 +233,20 @@ def _nearest(name: str, model: type[BaseModel]) -> str:
     names = list(model.model_fields)
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAREST_RATIO)
     return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(names)}"
+
+
+def _faults_of_records(records: RecordsSettings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Find what keeps a server of records from being reached, before anything has started."""
+    if records.url is None:
+        if records.password_file is not None:
+            yield "records.password_file: is of no use without records.url; name the server"
+        return
+    if importlib.util.find_spec("psycopg") is None:
+        yield "records.url: PostgreSQL needs its driver: pip install 'genesis-trading[postgres]'"
+    try:
+        load_records_password(records.password_file, environ)
+    except ConfigError as error:
+        yield str(error)
 
 
 def _missing_files(settings: Settings) -> Iterator[str]:

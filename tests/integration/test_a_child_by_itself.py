@@ -171,16 +171,19 @@ def test_what_the_system_refuses_is_told(nursery: Nursery, monkeypatch: pytest.M
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_only_the_executor_inherits_the_keys(
+def test_each_secret_is_inherited_by_the_one_that_needs_it(
     nursery: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key in the environment is for the one process that signs."""
-    monkeypatch.setenv("GENESIS_PRIVATE_KEY", "canary")
-    holds: dict[str, bool] = {}
-    for name in ("feed", "executor"):
+    """A key in the environment is for the process that signs, a password for the recorder."""
+    variables = ("GENESIS_PRIVATE_KEY", "GENESIS_RECORDS_PASSWORD", "PGPASSWORD")
+    for variable in variables:
+        monkeypatch.setenv(variable, "canary")
+    holds: dict[str, list[str]] = {}
+    for name in ("feed", "executor", "recorder"):
         child = nursery.start(name)
         wait_ready(child)
-        holds[name] = b"canary" in Path(f"/proc/{child.pid}/environ").read_bytes()
+        environ = Path(f"/proc/{child.pid}/environ").read_text()
+        holds[name] = [each for each in variables if f"{each}=canary" in environ]
         child.send(Stop())
         nursery.end_of(child)
-    assert holds == {"feed": False, "executor": True}
+    assert holds == {"feed": [], "executor": [variables[0]], "recorder": [*variables[1:]]}

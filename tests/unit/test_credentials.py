@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genesis import limits
-from genesis.credentials import check_key_file, load_credentials
+from genesis.credentials import check_key_file, load_credentials, load_records_password
 from genesis.errors import ConfigError
 
 KEY_FILE = 'api_key = "canary-api"\nprivate_key = """canary-private"""\n'
@@ -112,3 +112,42 @@ def test_a_key_file_is_judged_without_being_read(tmp_path: Path) -> None:
         check_key_file(write_key_file(tmp_path / "open.toml", mode=0o644))
     with pytest.raises(ConfigError, match=r"key_file: .*none.toml cannot be read: No such file"):
         check_key_file(tmp_path / "none.toml")
+
+
+def test_the_records_password_is_the_first_line_of_a_private_file(tmp_path: Path) -> None:
+    """An editor's newline is no part of it, and nothing that prints it shows it."""
+    password = load_records_password(write_key_file(tmp_path / "password", "canary\r\nx\n"), {})
+    assert password is not None
+    assert password.get_secret_value() == "canary"
+    assert "canary" not in repr(password)
+
+
+def test_the_records_password_may_come_from_the_environment() -> None:
+    """Without either, PostgreSQL's own ways are left to find one."""
+    password = load_records_password(None, {"GENESIS_RECORDS_PASSWORD": "canary"})
+    assert password is not None
+    assert password.get_secret_value() == "canary"
+    assert load_records_password(None, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "fault"),
+    [
+        ("canary", 0o640, "make it private"),
+        ("", 0o600, "has no password in its first line"),
+        ("\ncanary", 0o600, "has no password in its first line"),
+        ("\udcff", 0o600, "is not UTF-8"),
+        ("c" * (limits.KEY_FILE_BYTES_MAX + 1), 0o600, "is longer than"),
+    ],
+)
+def test_a_records_password_that_is_none_is_refused(
+    tmp_path: Path, content: str, mode: int, fault: str
+) -> None:
+    """The message names setting and file, and nothing of what is in it."""
+    path = tmp_path / "password"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=fault) as caught:
+        load_records_password(path, {})
+    assert str(caught.value).startswith(f"records.password_file: {path}")
+    assert "canary" not in str(caught.value)

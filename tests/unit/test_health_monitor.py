@@ -355,3 +355,29 @@ def test_restarts_never_exceed_their_intensity(seed: int) -> None:
         own = [a for a, n in accepted if n == name and at - POLICY.child_window < a <= at]
         assert len(own) <= POLICY.child_restarts
         assert len(of_all) <= POLICY.total_restarts
+
+
+@pytest.mark.parametrize("code", [70, 71, 74, 78])
+def test_a_recorder_that_cannot_start_is_given_up_and_stops_nothing(code: int) -> None:
+    """Trading needs no records: what ends the engine for another child is only told of this one."""
+    engine = Engine()
+    engine.start("recorder", "recorder")
+    judgement = engine.die("recorder", code, "no")
+    assert judgement.verdict is Verdict.GIVE_UP
+    assert "no" in judgement.reason
+
+
+def test_a_recorder_uses_up_no_restart_of_the_others() -> None:
+    """It comes back as often as any child, then stays down; the engine's own count is untouched."""
+    engine = Engine()
+    engine.start_ready("recorder", "recorder")
+    engine.start_ready("executor", "executor")
+    for _ in range(POLICY.child_restarts):
+        assert engine.die("recorder").verdict is Verdict.WARN
+        engine.come_back("recorder")
+    assert engine.die("recorder").verdict is Verdict.GIVE_UP
+    for _ in range(POLICY.child_restarts):
+        judgement = engine.die("executor")
+        assert judgement.verdict is Verdict.WARN
+        assert "too many" not in judgement.reason
+        engine.come_back("executor")

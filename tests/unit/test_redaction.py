@@ -34,6 +34,7 @@ def test_fields_that_only_sound_like_a_secret_are_shown(name: str) -> None:
         '{"params":{"signature":"canary"}}',
         "X-MBX-APIKEY: canary",
         "postgresql://genesis:canary@127.0.0.1/genesis",
+        "postgresql://127.0.0.1/genesis?password=canary&sslmode=require",
         PEM.replace("MC4C", "canary"),
         PEM.replace("MC4C", "canary").partition("-----END")[0],
         f"key {'canary'.ljust(64, 'A')} was refused",

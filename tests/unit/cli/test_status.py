@@ -63,6 +63,16 @@ def test_the_page_tells_how_far_a_canary_is(how_far: dict[str, object], says: st
     assert ("(canary)" in render_health(changed(canary=how_far))) == is_under_way
 
 
+def test_the_page_tells_how_the_records_stand() -> None:
+    """How far, how far behind, where, and what to do; nothing before they are heard of."""
+    records = {"place": "the records /r.db", "recorded": 12, "behind": 3, "advice": ""}
+    page = render_status_page(changed(records=records))
+    assert "records     12 entries, 3 behind; the records /r.db\n" in page
+    page = render_status_page(changed(records=records | {"advice": "move them"}))
+    assert "3 behind; the records /r.db; move them\n" in page
+    assert "records     " not in render_status_page(TRADING)
+
+
 def test_the_page_says_why_trading_is_halted() -> None:
     """The reason is what an operator has to look into."""
     page = render_status_page(changed(halt_reason="balances differ: USDT ours 2, venue 1"))

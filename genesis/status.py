@@ -125,14 +125,15 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The engine at one moment.
 
     Counts are since the start of this run. `dropped` counts bad frames by reason, `refusals`
-    refused signals by rule, `gaps` the market events that readers or streams missed. `ledger_equal`
-    is None until our balances have been compared with the venue's. `suspended` are symbols on which
-    the venue takes no new orders, each with the venue's word for it. `halt_reason` says why no
-    position may be opened, and is empty while one may. `records` is None until the recorder has
-    told of them. `rate_limits` is what is used of the venue's limits (`weight_1m`, `requests_5m`,
-    `orders_10s`, `orders_1d`), of which `held` requests were not sent to keep them, and `throttled`
-    were refused by the venue, which wants no more of some kind for `throttled_for_ms`. While the
-    `breaker` is not `closed`, the venue is not trusted with orders that open a position.
+    refused signals by rule, `refusals_by_strategy` those of the strategies that are refused most,
+    `gaps` the market events that readers or streams missed. `ledger_equal` is None until our
+    balances have been compared with the venue's. `suspended` are symbols on which the venue takes
+    no new orders, each with the venue's word for it. `halt_reason` says why no position may be
+    opened, and is empty while one may. `records` is None until the recorder has told of them.
+    `rate_limits` is what is used of the venue's limits (`weight_1m`, `requests_5m`, `orders_10s`,
+    `orders_1d`), of which `held` requests were not sent to keep them, and `throttled` were refused
+    by the venue, which wants no more of some kind for `throttled_for_ms`. While the `breaker` is
+    not `closed`, the venue is not trusted with orders that open a position.
     `parents` are the large orders that are worked, and the last that ended.
     """
 
@@ -152,6 +153,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     strategies_quarantined: int = 0
     signals: int = 0
     refusals: dict[str, int] = {}
+    refusals_by_strategy: dict[str, int] = {}
     orders: int = 0
     fills: int = 0
     open_orders: int = 0

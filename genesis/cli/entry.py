@@ -10,6 +10,7 @@ from genesis.cli.configuration import check, config
 from genesis.cli.control import status, stop
 from genesis.cli.doctor import doctor
 from genesis.cli.execute import execute
+from genesis.cli.refusals import refusals
 from genesis.cli.run import run
 from genesis.errors import EXIT_OK, EXIT_USAGE, GenesisError
 
@@ -22,7 +23,7 @@ def genesis() -> None:
     """Run many trading strategies on Binance spot, with one safe path for their orders."""
 
 
-for _command in (run, status, stop, execute, doctor, check, config):
+for _command in (run, status, refusals, stop, execute, doctor, check, config):
     genesis.add_command(_command)
 
 

@@ -12,6 +12,7 @@ from genesis.status import (
     StatusDocument,
 )
 
+_SHOWN_MAX: Final = 5
 _CENT: Final = Decimal("0.01")
 
 
@@ -90,6 +91,8 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     yield f"market      {status.messages} messages, {status.gaps} gaps, {status.torn} torn records"
     yield f"dropped     {_counts(status.dropped)}"
     yield f"refused     {_counts(status.refusals)}"
+    if status.refusals_by_strategy:
+        yield f"refused of  {_most(status.refusals_by_strategy)}"
     if status.suspended:
         shown = (f"{symbol} ({word})" for symbol, word in sorted(status.suspended.items()))
         yield f"suspended   {', '.join(shown)}"
@@ -191,6 +194,13 @@ def _latency_lines(status: StatusDocument) -> Iterator[str]:
             f"{stage:<24}{latency.count:>10}{latency.p50_us:>10.0f}{latency.p99_us:>10.0f}"
             f"{latency.p999_us:>10.0f}"
         )
+
+
+def _most(counts: Mapping[str, int]) -> str:
+    """Name who has most, and how many there are beside them."""
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))
+    shown = ", ".join(f"{name} {counts[name]}" for name in ranked[:_SHOWN_MAX])
+    return f"{shown}, ..." if len(ranked) > _SHOWN_MAX else shown
 
 
 def _counts(counts: Mapping[str, int]) -> str:

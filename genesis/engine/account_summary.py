@@ -9,6 +9,7 @@ from genesis.engine.slicing.summary import summarize_parents
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
     ACCOUNT_POSITIONS_MAX,
+    ACCOUNT_REFUSED_MAX,
     ACCOUNT_SUSPENDED_MAX,
     EXTERNAL_SHOWN_MAX,
     EXTERNAL_SYMBOLS_SHOWN_MAX,
@@ -38,6 +39,7 @@ def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSumma
         fills=state.fills_booked,
         orders=state.orders_prepared,
         refusals=_refusals(core),
+        refusals_by_strategy=_refusals_by_strategy(core),
         positions=tuple(
             PositionSummary(
                 strategy_id=strategy_id,
@@ -72,6 +74,13 @@ def _refusals(core: ExecutionCore) -> dict[str, int]:
     if core.duplicates:
         refusals[RefusalRule.DUPLICATE] = core.duplicates
     return refusals
+
+
+def _refusals_by_strategy(core: ExecutionCore) -> dict[str, int]:
+    """Return the strategies that are refused most, each with how often."""
+    counts = core.ledger.state.refusals_by_strategy
+    most = sorted(counts, key=lambda number: (-counts[number], number))[:ACCOUNT_REFUSED_MAX]
+    return {core.strategy_id(number): counts[number] for number in most}
 
 
 def _summarize_external(external: ExternalActivity, fills: int) -> ExternalSummary:

@@ -13,6 +13,7 @@ from genesis.errors import LinkError
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
     ACCOUNT_POSITIONS_MAX,
+    ACCOUNT_REFUSED_MAX,
     ACCOUNT_SUSPENDED_MAX,
     CONTROL_MESSAGE_BYTES_MAX,
     EXTERNAL_SHOWN_MAX,
@@ -104,12 +105,13 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The executor's view of the account, sent every second and once more before it stops.
 
     Amounts are decimal text in the quote asset. `orders` and `fills` count over the life of the
-    store's account; `refusals` counts by rule. `ledger_equal` is None until the first comparison
-    of our balances with the venue's, and `ledger_differences` names each asset that differed in
-    the last one. Positions are the largest `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols
-    that take no new orders, each with its status. `external` is what others do on the account.
-    `halt_reason` is why no position may be opened, empty if one may. `parents` are those that are
-    worked and the last that ended.
+    store's account; `refusals` counts by rule, `refusals_by_strategy` for those that are refused
+    most. `ledger_equal` is None until the first comparison of our balances with the venue's, and
+    `ledger_differences` names each asset that differed in the last one. Positions are the largest
+    `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols that take no new orders, each with its
+    status. `external` is what others do on the account. `halt_reason` is why no
+    position may be opened, empty if one may. `parents` are those that are worked and the last
+    that ended.
     """
 
     equity: str
@@ -121,6 +123,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     fills: int
     orders: int
     refusals: dict[str, int] = {}
+    refusals_by_strategy: dict[str, int] = {}
     positions: tuple[PositionSummary, ...] = ()
     ledger_equal: bool | None = None
     ledger_differences: tuple[str, ...] = ()
@@ -133,6 +136,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def __post_init__(self) -> None:
         assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"
         assert len(self.ledger_differences) <= ACCOUNT_DIFFERENCES_MAX
+        assert len(self.refusals_by_strategy) <= ACCOUNT_REFUSED_MAX
         assert len(self.suspended) <= ACCOUNT_SUSPENDED_MAX
         assert len(self.external.symbols) <= EXTERNAL_SYMBOLS_SHOWN_MAX
         assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX

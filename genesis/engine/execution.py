@@ -197,6 +197,10 @@ class ExecutionCore:
             halt=self.halt,
         )
 
+    def strategy_id(self, strategy_number: int) -> str:
+        """Return the name behind a permanent strategy number."""
+        return self._teller.strategy_id(strategy_number)
+
     @property
     def next_deadline(self) -> Nanos | None:
         """Return when `on_time` is due next, or None."""

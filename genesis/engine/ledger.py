@@ -79,6 +79,8 @@ class Ledger:
                 self._raise_high_water(signal, 0)
                 refusals = self.state.refusals
                 refusals[refusal.rule.value] = refusals.get(refusal.rule.value, 0) + 1
+                by_strategy, number = self.state.refusals_by_strategy, signal.strategy_number
+                by_strategy[number] = by_strategy.get(number, 0) + 1
             case TransferBooked():
                 self._apply_transfer(entry)
             case BalanceOpened(asset=asset, amount=amount, balances_at=balances_at):

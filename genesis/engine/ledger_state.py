@@ -61,6 +61,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     fills_booked: int = 0
     transfers_booked: int = 0
     refusals: dict[str, int] = msgspec.field(default_factory=dict)
+    refusals_by_strategy: dict[int, int] = msgspec.field(default_factory=dict)
     peak_equity: Amount = 0
     day: int = 0
     day_opening_equity: Amount = 0

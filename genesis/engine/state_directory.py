@@ -166,6 +166,19 @@ class StateDirectory:
             StorageError: The file is damaged or cannot be written.
             ConfigError: No number is left.
         """
+        numbers = self.strategy_numbers()
+        assigned = assign_numbers(numbers, strategy_ids)
+        if assigned != numbers or not numbers:
+            encoded = msgspec.json.format(msgspec.json.encode(assigned), indent=1)
+            self._replace(self._strategy_numbers_path, encoded)
+        return assigned
+
+    def strategy_numbers(self) -> dict[str, int]:
+        """Return the number of each strategy that ever ran on this directory.
+
+        Raises:
+            StorageError: The file is damaged.
+        """
         path = self._strategy_numbers_path
         text = self._read(path)
         try:
@@ -174,10 +187,7 @@ class StateDirectory:
             raise StorageError(f"{path} is damaged: {error}") from error
         if len(set(numbers.values())) != len(numbers):
             raise StorageError(f"{path} is damaged: two strategies have one number")
-        assigned = assign_numbers(numbers, strategy_ids)
-        if assigned != numbers or text is None:
-            self._replace(path, msgspec.json.format(msgspec.json.encode(assigned), indent=1))
-        return assigned
+        return numbers
 
     def sim_trading_key(self) -> TradingKey:
         """Return the public part of the simulated venue's key, which the first start makes.

@@ -179,6 +179,7 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
     return msgspec.structs.replace(
         document,
         refusals=account.refusals,
+        refusals_by_strategy=account.refusals_by_strategy,
         open_orders=account.open_orders,
         in_doubt=account.in_doubt,
         equity=account.equity,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 from genesis.engine.entries import Entry
 from genesis.errors import StorageError
 from genesis.limits import JOURNAL_READ_SECONDS
@@ -20,6 +22,11 @@ from genesis.storage.journal import APPLICATION_ID, FORMAT_VERSION
 _SELECT: Final = (
     "SELECT sequence, payload, checksum FROM entries WHERE sequence > ? ORDER BY sequence LIMIT ?"
 )
+_SELECT_BACK: Final = (
+    "SELECT sequence, payload, checksum FROM entries WHERE sequence < ? AND sequence >= ? "
+    "AND substr(payload, 1, ?) = ? ORDER BY sequence DESC"
+)
+_decoder: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
 
 
 class JournaledEntry(NamedTuple):
@@ -77,6 +84,24 @@ class JournalReader:
             for (sequence, payload, checksum), entry in zip(rows, entries, strict=True)
         ]
 
+    def read_back(self, kind: str, before: int, span: int) -> list[tuple[int, Entry]]:
+        """Return the entries of one kind among the `span` before a place, the latest first.
+
+        For showing: that the chain is whole is not looked at.
+
+        Raises:
+            StorageError: A row is not an entry of this version.
+        """
+        start = b'{"type":"%b",' % kind.encode()
+        rows = self._fetch(_SELECT_BACK, (before, before - span, len(start), start))
+        try:
+            return [(sequence, _decoder.decode(payload)) for sequence, payload, _checksum in rows]
+        except msgspec.MsgspecError as error:
+            raise StorageError(
+                f"the journal {self.path} holds an entry that cannot be read: {error}; "
+                "run the Genesis that wrote it"
+            ) from error
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
@@ -84,7 +109,7 @@ class JournalReader:
             self._connection = None
 
     def _fetch(
-        self, statement: str, parameters: Sequence[int] = ()
+        self, statement: str, parameters: Sequence[int | bytes] = ()
     ) -> list[tuple[int, bytes, int]]:
         """Return the rows of one look; none while there is no journal."""
         with self._reading():

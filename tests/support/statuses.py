@@ -17,6 +17,7 @@ TRADING = StatusDocument(
     strategies_quarantined=1,
     signals=532,
     refusals={"data_age": 7},
+    refusals_by_strategy={"ema-1": 5, "ema-2": 2},
     orders=120,
     fills=98,
     open_orders=4,

@@ -159,3 +159,11 @@ def test_an_engine_that_has_seen_nothing_yet_has_a_page_too() -> None:
     assert "dropped     none\n" in page
     assert "problem     venue is starting\n" in page
     assert "stage" not in page
+
+
+def test_the_page_names_the_strategies_that_are_refused_most() -> None:
+    """Five of them, the most refused first; who wants all asks `genesis refusals`."""
+    assert "refused of  ema-1 5, ema-2 2\n" in render_status_page(TRADING)
+    many = changed(refusals_by_strategy={f"s{n}": n for n in range(1, 8)})
+    assert "refused of  s7 7, s6 6, s5 5, s4 4, s3 3, ...\n" in render_status_page(many)
+    assert "refused of" not in render_status_page(changed(refusals_by_strategy={}))

@@ -37,6 +37,7 @@ SUMMARY = AccountSummary(
     fills=3,
     orders=4,
     refusals={"data_age": 2},
+    refusals_by_strategy={"ema-1": 2},
     positions=(PositionSummary("ema-1", "BTCUSDT", "0.1", "60000", "0", "1"),),
     ledger_equal=False,
     ledger_differences=("BTC: ours 0.1, theirs 0.2",),
@@ -115,6 +116,7 @@ def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
         SUMMARY,
         positions=(),
         refusals={rule.value: 10**9 for rule in RefusalRule},
+        refusals_by_strategy={f"{n:064}": 10**9 for n in range(limits.ACCOUNT_REFUSED_MAX)},
         ledger_differences=(f"{'A' * 12}: ours -{number}, venue -{number}",)
         * limits.ACCOUNT_DIFFERENCES_MAX,
         suspended=dict.fromkeys(symbols[: limits.ACCOUNT_SUSPENDED_MAX], "NO_SPOT_TRADING"),

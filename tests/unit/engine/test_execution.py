@@ -81,6 +81,8 @@ def test_a_refusal_is_committed_before_it_is_told(desk: Desk) -> None:
     told = desk.last_report()
     assert (told.kind, told.reason_code) == (ReportKind.REFUSED, 5)
     assert desk.core.ledger.state.refusals == {"protection": 1}
+    assert desk.core.ledger.state.refusals_by_strategy == {7: 1}
+    assert desk.core.strategy_id(7) == "ema_cross-1"
 
 
 def test_a_signal_of_nobody_is_named(desk: Desk) -> None:

@@ -33,6 +33,7 @@ ACCOUNT = AccountSummary(
     fills=7,
     orders=9,
     refusals={"data_age": 3},
+    refusals_by_strategy={"ema-1": 3},
     positions=(PositionSummary("a", "BTCUSDT", "1", "60000", "0", "0.5"),),
     ledger_equal=False,
     ledger_differences=("BTC",),
@@ -155,6 +156,7 @@ def test_the_account_is_the_executors_word() -> None:
     assert (status.equity, status.realized_pnl, status.unrealized_pnl) == ("100010", "10", "0.5")
     assert (status.open_orders, status.in_doubt, status.fees) == (2, 1, "1")
     assert status.refusals == {"data_age": 3}
+    assert status.refusals_by_strategy == {"ema-1": 3}
     assert status.ledger_equal is False
     assert status.suspended == {"ETHUSDT": "HALT"}
     assert status.external.orders == 1

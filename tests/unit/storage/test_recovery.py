@@ -200,6 +200,7 @@ def test_the_fold_has_a_version() -> None:
         "fills_booked",
         "transfers_booked",
         "refusals",
+        "refusals_by_strategy",
         "peak_equity",
         "day",
         "day_opening_equity",

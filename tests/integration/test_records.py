@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, insert, select, text, update
 
 from genesis.domain.orders import OrderState
 from genesis.engine.entries import BalanceOpened, Entry, EpochStarted, OrderMoved, StoppedCleanly
@@ -22,9 +22,9 @@ from genesis.storage.journal_reader import JournalReader
 from genesis.storage.records import schema
 from genesis.storage.records.database import RecordsDatabase, RecordsPlace, migrate, revision_of
 from genesis.storage.records.feed import RecordsFeed
-from genesis.storage.records.projection import kind_of
+from genesis.storage.records.projection import kind_of, nanos_from_utc
 from genesis.units import SCALE, decimal_from_fixed
-from tests.support.builders import NOW, SECOND
+from tests.support.builders import NOW, PRICE, SECOND
 from tests.support.postgres import PostgresServer
 from tests.support.records import everything, journal_of, opening, record, round_trip, rows_of
 
@@ -85,9 +85,9 @@ def test_every_kind_of_entry_has_its_place(
             select(schema.journal_entries.c.kind).order_by(schema.journal_entries.c.sequence)
         ).scalars()
         assert list(kept) == [kind_of(entry) for entry in entries]
-    # An order is under the number of its last change.
+    # An order is under the number of its last change, and so is a parent.
     changed = {type(entry).__name__ for n, entry in enumerate(entries, 1) if n not in numbers}
-    assert changed == {"OrderPrepared"}
+    assert changed == {"OrderPrepared", "ParentOpened"}
 
 
 def test_rows_add_up_to_what_the_ledger_holds(
@@ -219,6 +219,7 @@ def test_batches_of_any_size_give_the_same_rows(
 def place_like(place: RecordsPlace, tmp_path: Path, request: pytest.FixtureRequest) -> RecordsPlace:
     """Return another empty database of the same engine."""
     if place.is_sqlite:
+        tmp_path.mkdir(exist_ok=True)
         return RecordsPlace.in_file(tmp_path / "other.db")
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.place()
@@ -307,6 +308,59 @@ def test_rows_of_older_rules_are_made_anew(
     assert rows_of(records) == before
 
 
+def test_a_parent_and_its_children_are_found_from_each_other(
+    tmp_path: Path, records: RecordsDatabase, feed_of: Callable[[Path], RecordsFeed]
+) -> None:
+    """A child names its parent; a parent shows its plan, and when and why it ended."""
+    drain(feed_of(journal_of(tmp_path / "a.journal.db", everything())))
+    parents, orders = schema.parent_orders, schema.orders
+    with records.transaction() as connection:
+        first, second = connection.execute(select(parents).order_by("number")).all()
+        child = connection.execute(select(orders).where(orders.c.parent_number == 1)).one()
+    assert (first.algorithm, first.plan["slices"], first.end_reason) == ("twap", 4, "filled")
+    assert (second.algorithm, second.price_cap, second.ended_at) == ("iceberg", None, None)
+    assert child.trigger_price == decimal_from_fixed(PRICE - 1)
+    assert child.confidence_bps == 8_000
+
+
+def test_records_of_every_earlier_revision_are_brought_to_this_one(
+    tmp_path: Path, place: RecordsPlace, request: pytest.FixtureRequest
+) -> None:
+    """What an older Genesis recorded stays, and what it did not know is made of its entries."""
+    journal = journal_of(tmp_path / "a.journal.db", everything())
+    anew = record(journal, place_like(place, tmp_path, request))
+    entries = journal_entries_of(anew)
+    for revision in revisions()[:-1]:
+        older = RecordsDatabase(place_like(place, tmp_path / revision, request))
+        with older.transaction() as connection:
+            migrate(connection, revision)
+            connection.execute(insert(schema.journal_entries), entries)
+            connection.execute(
+                text("INSERT INTO feed_position VALUES (1, :last, :checksum, 1)"),
+                {"last": entries[-1]["sequence"], "checksum": entries[-1]["checksum"]},
+            )
+        reader = JournalReader(journal)
+        drain(RecordsFeed(reader, older))
+        assert rows_of(older) == rows_of(anew)
+        reader.close()
+        older.close()
+    anew.close()
+
+
+def journal_entries_of(records: RecordsDatabase) -> list[dict[str, object]]:
+    """Return the entries that records keep, as they are put in."""
+    table = schema.journal_entries
+    with records.transaction() as connection:
+        rows = connection.execute(select(table).order_by("sequence")).mappings()
+        return [dict(row) | {"at": nanos_from_utc(row["at"])} for row in rows]
+
+
+def revisions() -> list[str]:
+    """Return every revision of the schema, the first one first."""
+    scripts = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
 def test_migrations_make_the_schema_from_nothing(records: RecordsDatabase) -> None:
     """What the revisions make is what the tables say, index by index, and back to nothing."""
     assert records.prepare() == ""
@@ -319,8 +373,7 @@ def test_migrations_make_the_schema_from_nothing(records: RecordsDatabase) -> No
 
 def test_the_revision_that_the_program_knows_is_the_last_one() -> None:
     """A revision that is added and not named would never be reached."""
-    versions = Path(schema.__file__).parent / "migrations"
-    assert ScriptDirectory(str(versions)).get_current_head() == schema.SCHEMA_REVISION
+    assert revisions()[-1] == schema.SCHEMA_REVISION
 
 
 def test_a_later_schema_is_not_touched(records: RecordsDatabase) -> None:

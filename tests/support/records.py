@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select
 
+from genesis.domain.child_names import child_number, child_sequence
 from genesis.domain.orders import Fill, OrderState, OrderType, Refusal, RefusalRule, Side
 from genesis.engine.entries import (
     AccountBound,
@@ -24,6 +25,8 @@ from genesis.engine.entries import (
     OrderMoved,
     OrderPrepared,
     OrderTested,
+    ParentEnded,
+    ParentOpened,
     SignalId,
     SignalRefused,
     StoppedCleanly,
@@ -31,6 +34,7 @@ from genesis.engine.entries import (
     TradingResumed,
     TransferBooked,
 )
+from genesis.engine.slicing.schedule import Algorithm, SlicePlan
 from genesis.storage.journal import Journal
 from genesis.storage.journal_reader import JournalReader
 from genesis.storage.records.database import RecordsDatabase, RecordsPlace
@@ -80,6 +84,17 @@ def round_trip(number: int, at: Nanos) -> list[Entry]:
     ]
 
 
+def child_of_a_parent(parent: int, at: Nanos) -> OrderPrepared:
+    """Return a conditional order that is a child of a parent."""
+    name = SignalId(child_number(7), 1, child_sequence(parent, 1))
+    wish = msgspec.structs.replace(
+        intent(f"G00-child-{parent}", side=Side.SELL, order_type=OrderType.STOP_LOSS),
+        trigger_price=PRICE - 1,
+        confidence_bps=8_000,
+    )
+    return OrderPrepared(name, 1, wish, "BTC", "USDT", at // 10**6, 2_000, at, at)
+
+
 def everything() -> list[Entry]:
     """Return entries of every kind, in an order in which an executor could write them."""
     at = NOW + _DAY + ODD
@@ -96,6 +111,18 @@ def everything() -> list[Entry]:
         *round_trip(2, at),
         EquityMarked(2_001 * 10**8, 2_002 * 10**8, at // _DAY, 2_000 * 10**8, at),
         BooksAgreed(at - 5, at),
+        ParentOpened(
+            *(1, 7, "ema_cross-1", "BTCUSDT", Side.BUY, 9 * LOT),
+            SlicePlan(algorithm=Algorithm.TWAP, duration=_DAY, patience=0, slices=4),
+            *(PRICE, PRICE + 1, at),
+        ),
+        child_of_a_parent(1, at),
+        ParentEnded(1, "filled", at + 1),
+        ParentOpened(
+            *(2, 7, "ema_cross-1", "BTCUSDT", Side.SELL, LOT),
+            SlicePlan(algorithm=Algorithm.ICEBERG, duration=_DAY, patience=0, visible=LOT),
+            *(PRICE, 0, at),
+        ),
         TradingHalted("ema_cross-1 lost", "ema_cross-1", at),
         TradingHalted("all of it", None, at),
         TransferBooked("USDT", -5, at, cleared_at=at - SECOND),

@@ -247,6 +247,11 @@ def _write(changes: Changes, connection: Connection) -> None:
             ),
             changes.positions,
         )
+    if changes.endings:
+        parents = schema.parent_orders
+        connection.execute(
+            update(parents).where(parents.c.number == bindparam("key")), changes.endings
+        )
     for resumption in changes.resumptions:
         connection.execute(
             update(halts).where(

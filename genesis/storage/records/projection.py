@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 from sqlalchemy import Table
 
+from genesis.domain.child_names import parent_of
 from genesis.domain.orders import Fill
 from genesis.domain.positions import Position
 from genesis.engine.entries import (
@@ -23,6 +24,8 @@ from genesis.engine.entries import (
     FillBooked,
     OrderMoved,
     OrderPrepared,
+    ParentEnded,
+    ParentOpened,
     SignalRefused,
     TradingHalted,
     TradingResumed,
@@ -32,7 +35,7 @@ from genesis.storage.journal_reader import JournaledEntry
 from genesis.storage.records import schema
 from genesis.units import Nanos
 
-PROJECTION_VERSION: Final = 1
+PROJECTION_VERSION: Final = 2
 """To be raised with every change of what rows the same entries give: they are then made anew."""
 
 Row: TypeAlias = dict[str, object]
@@ -89,15 +92,16 @@ class Held:
 
 @dataclass(slots=True)
 class Changes:
-    """What a batch does to the tables: rows to add, orders and positions to change, halts to lift.
+    """What a batch does to the tables: rows to add, orders and positions to change, and what ends.
 
-    `resumptions` lift, in order, every halt before their own entry.
+    `resumptions` lift, in order, every halt before their own entry; `endings` end parent orders.
     """
 
     added: dict[Table, list[Row]] = field(default_factory=dict)
     orders: list[Row] = field(default_factory=list)
     positions: list[Row] = field(default_factory=list)
     resumptions: list[Row] = field(default_factory=list)
+    endings: list[Row] = field(default_factory=list)
 
     def add(self, table: Table, **row: object) -> None:
         """Add one row."""
@@ -191,6 +195,8 @@ def _project_one(journaled: JournaledEntry, held: Held, changes: Changes) -> Non
             _add_refusal(sequence, entry, changes)
         case BalanceOpened() | TransferBooked() | BooksAgreed() | EquityMarked():
             _add_to_account(sequence, entry, changes)
+        case ParentOpened() | ParentEnded():
+            _project_parent(sequence, entry, changes)
         case TradingHalted():
             changes.add(
                 schema.halts,
@@ -201,16 +207,22 @@ def _project_one(journaled: JournaledEntry, held: Held, changes: Changes) -> Non
                 resumed_at=None,
             )
         case _:
-            if isinstance(entry, TradingResumed):
-                changes.resumptions.append({"before": sequence, "resumed_at": entry.at})
-            detail: Mapping[str, object] = msgspec.json.decode(journaled.payload)
-            changes.add(
-                schema.transitions,
-                sequence=sequence,
-                kind=kind_of(entry),
-                at=entry.at,
-                detail={name: value for name, value in detail.items() if name != "type"},
-            )
+            _add_transition(journaled, changes)
+
+
+def _add_transition(journaled: JournaledEntry, changes: Changes) -> None:
+    """Add an entry of a kind that has no table of its own, with all that is in it."""
+    sequence, entry = journaled.sequence, journaled.entry
+    if isinstance(entry, TradingResumed):
+        changes.resumptions.append({"before": sequence, "resumed_at": entry.at})
+    detail: Mapping[str, object] = msgspec.json.decode(journaled.payload)
+    changes.add(
+        schema.transitions,
+        sequence=sequence,
+        kind=kind_of(entry),
+        at=entry.at,
+        detail={name: value for name, value in detail.items() if name != "type"},
+    )
 
 
 def _new_order(sequence: int, entry: OrderPrepared) -> HeldOrder:
@@ -246,9 +258,42 @@ def _new_order(sequence: int, entry: OrderPrepared) -> HeldOrder:
             "reference_price": intent.reference_price,
             "stop_price": intent.stop_price or None,
             "target_price": intent.target_price or None,
+            "trigger_price": intent.trigger_price or None,
+            "confidence_bps": intent.confidence_bps or None,
+            "parent_number": parent_of(signal.strategy_number, signal.sequence) or None,
             "signal_at": entry.signal_at,
             "prepared_at": entry.at,
         },
+    )
+
+
+def _project_parent(sequence: int, entry: ParentOpened | ParentEnded, changes: Changes) -> None:
+    if isinstance(entry, ParentEnded):
+        changes.endings.append(
+            {
+                "key": entry.number,
+                "ended_at": entry.at,
+                "end_reason": entry.reason,
+                "sequence": sequence,
+            }
+        )
+        return
+    changes.add(
+        schema.parent_orders,
+        number=entry.number,
+        strategy_number=entry.strategy_number,
+        strategy_id=entry.strategy_id,
+        symbol=entry.symbol,
+        side=entry.side.name,
+        quantity=entry.quantity,
+        algorithm=entry.plan.algorithm.value,
+        plan=msgspec.to_builtins(entry.plan),
+        arrival_price=entry.arrival_price,
+        price_cap=entry.price_cap or None,
+        opened_at=entry.at,
+        ended_at=None,
+        end_reason=None,
+        sequence=sequence,
     )
 
 

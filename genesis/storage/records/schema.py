@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from genesis.storage.records.columns import BigCount, Fixed, UtcTime
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0002"
 """The last revision under `migrations/versions`, which this program reads and writes."""
 
 metadata: Final = MetaData(
@@ -162,8 +162,31 @@ orders: Final = Table(
     Column("prepared_at", UtcTime, nullable=False),
     Column("moved_at", UtcTime, nullable=False),
     _changed(),
+    Column("trigger_price", Fixed),  # NULL: not a conditional order
+    Column("confidence_bps", Integer),  # NULL: not an entry
+    Column("parent_number", BigCount),  # NULL: an order of its own
+    Index(None, "parent_number"),
     Index(None, "strategy_id", "prepared_at"),
     Index(None, "state"),
+)
+
+parent_orders: Final = Table(
+    "parent_orders",
+    metadata,
+    Column("number", BigCount, primary_key=True, autoincrement=False),
+    Column("strategy_number", Integer, nullable=False),
+    Column("strategy_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("quantity", Fixed, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("plan", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("arrival_price", Fixed, nullable=False),
+    Column("price_cap", Fixed),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("end_reason", Text),
+    _changed(),
 )
 
 order_moves: Final = Table(
@@ -266,6 +289,7 @@ PROJECTED: Final = (
     external_fills,
     positions,
     orders,
+    parent_orders,
     refusals,
     transfers,
     opening_balances,

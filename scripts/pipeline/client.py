@@ -1,11 +1,13 @@
 """The bare client: what python-binance's own documentation would have one write. The peer's side.
 
-It reads streams by the socket manager and answers a marked quote by the WebSocket API. Arguments:
-port, and the streams to read.
+It reads streams by the socket manager and answers a marked quote by the WebSocket API, until its
+input ends. Arguments: port, and the streams to read.
 """
 
 import asyncio
+import os
 import sys
+import threading
 
 # mypy: disable-error-code="import-untyped, import-not-found"
 from binance import AsyncClient, BinanceSocketManager
@@ -22,7 +24,7 @@ from scripts.pipeline.marks import (
 
 
 async def main(port: str, streams: list[str]) -> None:
-    """Answer marked quotes until killed."""
+    """Answer marked quotes for ever."""
     AsyncClient.WS_API_URL = f"ws://127.0.0.1:{port}/ws-api/v3"
     BinanceSocketManager.STREAM_URL = f"ws://127.0.0.1:{port}/"
     client = AsyncClient(API_KEY, API_SECRET)
@@ -43,5 +45,11 @@ async def main(port: str, streams: list[str]) -> None:
             )
 
 
+def _end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_input, daemon=True).start()
     asyncio.run(main(sys.argv[1], sys.argv[2:]))

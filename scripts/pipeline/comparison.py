@@ -30,6 +30,7 @@ from scripts.pipeline.roster import brisk_roster
 from scripts.pipeline.stopwatch import VARIABLE, Laps
 
 PEER: Final = "python-binance"
+RELAY: Final = "three bare processes"
 REQUIREMENTS: Final = ("python-binance==1.0.37", "orjson")
 ROOT: Final = Path(__file__).parents[2]
 WARM_UP: Final = 10  # answers that are not counted
@@ -96,6 +97,14 @@ class Comparison:
 
     def run_peer(self) -> float:
         """Run the bare client; return the median of its answers, µs."""
+        return self._run_program(PEER, self._peer, "scripts.pipeline.client")
+
+    def run_relay(self) -> float:
+        """Run three processes that only hand on; return the median of their answers, µs."""
+        return self._run_program(RELAY, Path(sys.executable), "scripts.pipeline.relay")
+
+    def _run_program(self, name: str, python: Path, module: str) -> float:
+        """Run a program against a venue of its own; return the median of its answers, µs."""
         streams = [
             stream_name(symbol, kind) for symbol in self._load.symbols for kind in StreamKind
         ]
@@ -115,16 +124,15 @@ class Comparison:
             assert venue.stdout is not None
             port = venue.stdout.readline().strip()
             client = subprocess.Popen(
-                [str(self._peer), "-m", "scripts.pipeline.client", port, *streams], cwd=ROOT
+                [str(python), "-m", module, port, *streams], cwd=ROOT, stdin=subprocess.PIPE
             )
             time.sleep(self._load.seconds)
             has_ended = client.poll() is not None
-            client.kill()
-            client.wait()
+            client.communicate()  # its input ends, and with it the client
             venue.communicate()  # its input ends, and with it the venue
             if has_ended or venue.returncode != 0:
-                sys.exit(f"{PEER}: the client or its venue ended before its time")
-            return self._take(PEER, laps)
+                sys.exit(f"{name}: the client or its venue ended before its time")
+            return self._take(name, laps)
 
     def sync_disk(self, rest_s: float) -> float:
         """Return what the machine itself takes to sync a page after a rest, µs."""
@@ -146,6 +154,7 @@ def compare(form: BenchForm, load: Load, directory: Path | None) -> None:
     p50 = form.run_rounds(
         {
             PEER: comparison.run_peer,
+            RELAY: comparison.run_relay,
             "genesis, venue": partial(comparison.run_engine, "venue"),
             "genesis, full": partial(comparison.run_engine, "full"),
             "fdatasync": partial(comparison.sync_disk, REST_S),
@@ -163,6 +172,8 @@ def compare(form: BenchForm, load: Load, directory: Path | None) -> None:
         for stage in _PATH:
             values = tuple(report.latency[stage].p50_us for report in reports)
             form.add_figure(f"{durability}: {stage} p50", Samples(values, "us"))
+    form.add_figure(f"{RELAY} / {PEER}", p50[RELAY].per(p50[PEER]))
+    form.add_figure(f"venue / {RELAY}", p50["genesis, venue"].per(p50[RELAY]))
     ratio = p50["genesis, venue"].per(p50[PEER])
     form.at_most(f"venue / {PEER}", ratio, VENUE_RATIO_MAX)
     added = Samples(

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from genesis import limits
 from genesis.config_exchange import CanarySettings, CredentialSettings, ExchangeSettings
 from genesis.config_fields import AbsolutePath, Fraction, Money, RingSlots, Section, Symbol
+from genesis.config_protection import ProtectionSettings
 from genesis.config_records import RecordsSettings
 from genesis.config_signals import ConfidenceSettings, SizingSettings
 from genesis.config_simulation import MarketSettings, VenueSettings
@@ -316,6 +317,7 @@ class Settings(Section):
     credentials: CredentialSettings = CredentialSettings()
     canary: CanarySettings = CanarySettings()
     records: RecordsSettings = RecordsSettings()
+    protection: ProtectionSettings = ProtectionSettings()
 
     @model_validator(mode="after")
     def _shards_hold_something(self) -> Self:

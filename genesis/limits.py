@@ -268,6 +268,13 @@ LISTING_REFRESH: Final[Nanos] = 600 * NANOS_PER_SECOND
 LISTING_REFRESH_SUSPENDED: Final[Nanos] = 60 * NANOS_PER_SECOND  # a halt is over within minutes
 LISTING_REPEAT: Final[Nanos] = 30 * NANOS_PER_SECOND  # when there was no answer
 LISTING_SPACING: Final[Nanos] = 5 * NANOS_PER_SECOND  # however often orders are refused by a rule
+UNCOVERED_MAX: Final[Nanos] = 5 * NANOS_PER_SECOND  # then no position is opened
+EXITING_MAX: Final[Nanos] = 20 * NANOS_PER_SECOND  # a sale in doubt is settled in 13 s
+PROTECTION_RETRY: Final[Nanos] = 100 * NANOS_PER_MS  # doubled with every refusal in a row
+PROTECTION_DOUBLINGS: Final = 5
+PROTECTION_SPACING: Final[Nanos] = 500 * NANOS_PER_MS  # of replacements, as an entry fills in parts
+ENTRY_FILLING_MAX: Final[Nanos] = 250 * NANOS_PER_MS  # of an entry that cannot rest
+
 RECONCILE_PERIOD: Final[Nanos] = 30 * NANOS_PER_SECOND
 RECONCILE_CONFIRM: Final[Nanos] = 2 * NANOS_PER_SECOND  # a difference must be read twice
 CANARY_TEST_RETRY: Final[Nanos] = 5 * NANOS_PER_SECOND

@@ -48,6 +48,24 @@ class CanarySummary(msgspec.Struct, frozen=True, kw_only=True):
     untested: int
 
 
+class ProtectionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How positions stand at the venue: each is counted once.
+
+    `covered` have a live stop over all their lots, `uncovered` lack one, `exiting` are being sold,
+    `dust` are too small for the venue to take a stop of. `longest_ms` is for how long the worst
+    of those uncovered and exiting has had none, and `worst` names it. While any are `overdue`, no
+    position is opened.
+    """
+
+    covered: int = 0
+    uncovered: int = 0
+    exiting: int = 0
+    dust: int = 0
+    overdue: int = 0
+    longest_ms: int = 0
+    worst: str = ""
+
+
 class ExternalOrderSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One order of the account that is not ours, as last heard of; quantities are decimal text."""
 
@@ -168,8 +186,8 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     halt_reason: str = ""
     canary: CanarySummary | None = None
     records: RecordsSummary | None = None
-
     parents: tuple[ParentSummary, ...] = ()
+    protection: ProtectionSummary = ProtectionSummary()
     rate_limits: dict[str, RateUse] = {}
     held: int = 0
     throttled: int = 0

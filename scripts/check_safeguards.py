@@ -110,8 +110,8 @@ SAFEGUARDS: Final = (
     Safeguard(
         name="age of what is sent",
         path="genesis/engine/engine.py",
-        source="        if self._clock.now() > effect.send_before:\n",
-        replacement="        if False:\n",
+        source="        return self._clock.now() > effect.send_before\n",
+        replacement="        return False\n",
         tests=(_ENGINE,),
     ),
     Safeguard(

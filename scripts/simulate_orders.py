@@ -35,6 +35,9 @@ _FIGURES: Final = {
     "power cut": "power cuts",
     "rows lost": "rows lost",
     "order_adopted": "orders adopted",
+    "lists": "stops with targets",
+    "struck": "stops and targets struck",
+    "exit_dropped": "exits dropped",
     "virtual seconds": "virtual s",
 }
 

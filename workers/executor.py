@@ -22,7 +22,14 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
-from genesis.engine.rules import canary_rules, order_rules, risk_limits, signal_rules, slicing_rules
+from genesis.engine.rules import (
+    canary_rules,
+    order_rules,
+    protection_rules,
+    risk_limits,
+    signal_rules,
+    slicing_rules,
+)
 from genesis.engine.state_directory import StateDirectory
 from genesis.engine.state_machine import EngineState
 from genesis.engine.venue_questions import read_account
@@ -136,6 +143,7 @@ class _Executor:
             epoch=spec.epoch,
             canary_rules=canary_rules(settings, __version__),
             slicing_rules=slicing_rules(settings),
+            protection_rules=protection_rules(settings),
         )
         self._engine = TradingEngine(
             core=self._core,
@@ -324,6 +332,10 @@ class _Executor:
         context.control.send(summary)
         board = context.board
         board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))
+        cover = self._core.coverage.figures()
+        board.set_gauge(Gauge.POSITIONS_COVERED, cover.covered)
+        board.set_gauge(Gauge.POSITIONS_UNCOVERED, cover.uncovered)
+        board.set_gauge(Gauge.LONGEST_UNCOVERED_NS, cover.longest)
         board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._venue.socket.clock_offset)
         self._gate_report.show()
         # The journal counts over the account's life, the board over this run.

@@ -8,6 +8,7 @@ from genesis.status import (
     CanarySummary,
     ExternalSummary,
     ParentSummary,
+    ProtectionSummary,
     RecordsSummary,
     StatusDocument,
 )
@@ -82,6 +83,7 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     yield f"ledger      {_LEDGER[status.ledger_equal]}"
     if status.halt_reason:
         yield f"halted      {status.halt_reason}"
+    yield f"protection  {_protection(status.protection)}"
     if status.canary is not None:
         yield f"canary      {_canary(status.canary)}"
     if status.rate_limits:
@@ -133,6 +135,17 @@ def _parent(parent: ParentSummary) -> str:
 
 
 _CANARY_UNDER_WAY: Final = ("testing", "capped")
+
+
+def _protection(cover: ProtectionSummary) -> str:
+    """Say how many positions have a live stop at the venue, and what the others are."""
+    parts = [f"{cover.covered} positions with a live stop"]
+    parts += [f"{cover.uncovered} without"] if cover.uncovered else []
+    parts += [f"{cover.exiting} being sold"] if cover.exiting else []
+    parts += [f"{cover.dust} too small for one"] if cover.dust else []
+    if cover.uncovered:
+        parts.append(f"{cover.worst} for {cover.longest_ms} ms")
+    return ", ".join(parts)
 
 
 def _canary(canary: CanarySummary) -> str:

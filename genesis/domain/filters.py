@@ -25,7 +25,7 @@ class FilterFacts(msgspec.Struct, frozen=True, kw_only=True):
     `sellable` is what the strategy holds and does not already sell; `base_balance` is what the
     account holds of the base asset, `open_buy_quantity` what its open orders may add.
     `open_algo_orders` are the conditional ones of the open orders, `open_order_lists` the lists
-    whose legs are among them.
+    whose legs are among them. `own_` counts are of those that are ours.
     """
 
     market_price: Price
@@ -36,6 +36,8 @@ class FilterFacts(msgspec.Struct, frozen=True, kw_only=True):
     open_orders_of_account: int
     open_algo_orders: int = 0
     open_order_lists: int = 0
+    own_orders: int = 0
+    own_algo_orders: int = 0
 
 
 class _Case(NamedTuple):

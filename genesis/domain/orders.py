@@ -209,6 +209,8 @@ class RefusalRule(enum.StrEnum):
     CONFIDENCE = "confidence"
     DUPLICATE = "duplicate"
     OPPOSITION = "opposition"
+    PROTECTION_ROOM = "protection_room"
+    UNPROTECTED = "unprotected"
 
     @property
     def code(self) -> int:

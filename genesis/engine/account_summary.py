@@ -3,6 +3,7 @@
 from genesis.domain.orders import RefusalRule
 from genesis.engine.canary import Canary
 from genesis.engine.control import AccountSummary, PositionSummary
+from genesis.engine.coverage import CoverageFigures
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.external import ExternalActivity
 from genesis.engine.slicing.summary import summarize_parents
@@ -14,8 +15,13 @@ from genesis.limits import (
     EXTERNAL_SHOWN_MAX,
     EXTERNAL_SYMBOLS_SHOWN_MAX,
 )
-from genesis.status import CanarySummary, ExternalOrderSummary, ExternalSummary
-from genesis.units import NANOS_PER_SECOND, Amount, Nanos, text_from_fixed
+from genesis.status import (
+    CanarySummary,
+    ExternalOrderSummary,
+    ExternalSummary,
+    ProtectionSummary,
+)
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Amount, Nanos, text_from_fixed
 
 
 def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSummary:
@@ -35,7 +41,7 @@ def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSumma
         unrealized_pnl=text_from_fixed(valuation.unrealized),
         fees=text_from_fixed(_fees_in_quote(core, quote_asset)),
         open_orders=len(state.live_orders),
-        in_doubt=sum(order.is_in_doubt for order in state.live_orders.values()),
+        in_doubt=sum(order.is_in_doubt for order in core.ledger.unsettled()),
         fills=state.fills_booked,
         orders=state.orders_prepared,
         refusals=_refusals(core),
@@ -65,6 +71,19 @@ def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSumma
         halt_reason=state.halt_reason,
         canary=_summarize_canary(core.canary),
         parents=summarize_parents(state, core.slicing, now),
+        protection=_summarize_protection(core.coverage.figures()),
+    )
+
+
+def _summarize_protection(figures: CoverageFigures) -> ProtectionSummary:
+    return ProtectionSummary(
+        covered=figures.covered,
+        uncovered=figures.uncovered,
+        exiting=figures.exiting,
+        dust=figures.dust,
+        overdue=figures.overdue,
+        longest_ms=figures.longest // NANOS_PER_MS,
+        worst="" if figures.worst is None else " ".join(figures.worst),
     )
 
 

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from genesis.domain.instruments import InstrumentCatalogue
-from genesis.domain.order_ids import OrderIdParts, decode_order_id
+from genesis.domain.order_ids import OrderIdParts, decode_order_id, order_list_ids
 from genesis.domain.orders import (
+    NO_ORDER_LIST,
     ExecutionReport,
     Fill,
     OrderIntent,
@@ -148,7 +149,7 @@ class Adoption:
         """
         self._lists_in_vain = self._lists_in_vain + were_orders_listed if trades else 0
         slack = JOURNAL_SLACK << min(_REACH * self._lists_in_vain, _REACH_MAX)
-        live = self._ledger.state.live_orders.values()
+        live = self._ledger.unsettled()
         in_flight = {order.intent.symbol for order in live if not order.venue_order_id}
         for trade in trades:
             if trade.symbol not in in_flight:
@@ -215,6 +216,8 @@ class Adoption:
             signal=SignalId(name.strategy_number, name.epoch, name.sequence),
             attempt=name.attempt,
             intent=_intent_of(report, strategy_id, instrument.instrument_id, now),
+            leg=name.leg,
+            order_list=_order_list_of(name, report),
             base_asset=instrument.base_asset,
             quote_asset=instrument.quote_asset,
             timestamp_ms=report.event_at // NANOS_PER_MS,
@@ -242,7 +245,7 @@ def _intent_of(
     """Rebuild the intent of an order from what the venue says of it.
 
     What only our journal could know (stop, target, the price it was sized at) is left at 0, and its
-    time is over: if it still works, it is canceled.
+    time is over: if it still works, it is canceled. What protects a position stays.
     """
     return OrderIntent(
         client_order_id=report.client_order_id,
@@ -251,7 +254,7 @@ def _intent_of(
         instrument_id=instrument_id,
         side=report.side,
         action=SignalAction.ENTER if report.side is Side.BUY else SignalAction.EXIT,
-        order_type=OrderType.LIMIT if report.limit_price else OrderType.MARKET,
+        order_type=_type_of(report),
         time_in_force=TimeInForce.GTC,
         quantity=report.quantity,
         limit_price=report.limit_price,
@@ -259,4 +262,18 @@ def _intent_of(
         stop_price=0,
         target_price=0,
         expires_at=now,
+        trigger_price=report.trigger_price,
     )
+
+
+def _type_of(report: ExecutionReport) -> OrderType:
+    if report.order_type is not None:
+        return report.order_type
+    return OrderType.LIMIT if report.limit_price else OrderType.MARKET
+
+
+def _order_list_of(name: OrderIdParts, report: ExecutionReport) -> str:
+    """Return the id of the list that a leg of our protection belongs to, if to any."""
+    if not name.leg or report.venue_list_id == NO_ORDER_LIST:
+        return ""
+    return order_list_ids(name).order_list

@@ -11,18 +11,26 @@ from genesis.units import NANOS_PER_MS, Nanos, text_from_fixed
 
 
 class Bookkeeper:
-    """The one way by which the core changes its ledger."""
+    """The one way by which the core changes its ledger.
+
+    `touched` are the positions to which something has happened, for whoever looks after them.
+    """
 
     def __init__(self, ledger: Ledger, teller: Teller, cursor: TradeCursor) -> None:
         self._ledger = ledger
         self._teller = teller
         self._cursor = cursor
+        self.touched: dict[tuple[str, str], None] = {}
 
     def record(self, *entries: Entry) -> Commit:
         """Fold entries in, and return the effect that makes them durable."""
         for entry in entries:
             self._ledger.apply(entry)
         return Commit(entries)
+
+    def touch(self, order: Order) -> None:
+        """Take note that a position's orders or lots have changed: by strategy and symbol."""
+        self.touched[order.intent.strategy_id, order.intent.symbol] = None
 
     def move(
         self,
@@ -33,6 +41,7 @@ class Bookkeeper:
         report: ExecutionReport | None = None,
     ) -> Commit:
         """Record that an order changed its state, by the venue's report if there is one."""
+        self.touch(order)
         return self.record(
             OrderMoved(
                 client_order_id=order.intent.client_order_id,
@@ -49,6 +58,7 @@ class Bookkeeper:
         if fill.trade_id in order.booked_trades:
             return []
         self._cursor.note(fill)
+        self.touch(order)
         commit = self.record(FillBooked(fill=fill, at=now))
         return [
             commit,

@@ -21,7 +21,13 @@ from genesis.limits import (
     FAILURE_MESSAGE_CHARS_MAX,
     PARENTS_SHOWN_MAX,
 )
-from genesis.status import CanarySummary, ExternalSummary, ParentSummary, RecordsSummary
+from genesis.status import (
+    CanarySummary,
+    ExternalSummary,
+    ParentSummary,
+    ProtectionSummary,
+    RecordsSummary,
+)
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
@@ -111,7 +117,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols that take no new orders, each with its
     status. `external` is what others do on the account. `halt_reason` is why no
     position may be opened, empty if one may. `parents` are those that are worked and the last
-    that ended.
+    that ended. `protection` is how positions stand at the venue.
     """
 
     equity: str
@@ -132,6 +138,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     halt_reason: str = ""
     canary: CanarySummary | None = None
     parents: tuple[ParentSummary, ...] = ()
+    protection: ProtectionSummary = ProtectionSummary()
 
     def __post_init__(self) -> None:
         assert len(self.positions) <= ACCOUNT_POSITIONS_MAX, "a summary fits one message"

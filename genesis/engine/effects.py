@@ -12,7 +12,7 @@ import msgspec
 
 from genesis.domain.orders import OrderReport
 from genesis.engine.entries import Entry
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.exchange.gateway import (
     Accepted,
     CancelOutcome,
@@ -42,6 +42,23 @@ class SubmitOrder(msgspec.Struct, frozen=True):
     timestamp_ms: int
     receive_window_ms: int
     send_before: Nanos
+
+
+class SubmitOrderList(msgspec.Struct, frozen=True):
+    """Send an approved stop and target as one list; else as `SubmitOrder`."""
+
+    order_list: ApprovedOrderList
+    timestamp_ms: int
+    receive_window_ms: int
+    send_before: Nanos
+
+
+class CancelOrderList(msgspec.Struct, frozen=True):
+    """Ask the venue to cancel a stop and its target; repeating it is harmless."""
+
+    symbol: str
+    list_client_order_id: str
+    legs: tuple[str, ...]
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
@@ -117,11 +134,17 @@ class Announce(msgspec.Struct, frozen=True):
 
 
 Question: TypeAlias = (
-    CancelOrder | QueryOrder | FetchTrades | FetchInstruments | SearchTrades | TryOrder
+    CancelOrder
+    | CancelOrderList
+    | QueryOrder
+    | FetchTrades
+    | FetchInstruments
+    | SearchTrades
+    | TryOrder
 )
 """What is asked as soon as it is wanted, several at once if need be; whole views take turns."""
 
-Effect: TypeAlias = Commit | SubmitOrder | Question | Reconcile | Tell | Announce
+Effect: TypeAlias = Commit | SubmitOrder | SubmitOrderList | Question | Reconcile | Tell | Announce
 
 
 class EffectGroup:

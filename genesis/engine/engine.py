@@ -20,34 +20,30 @@ from genesis.domain.order_lists import OrderListReport
 from genesis.domain.orders import ExecutionReport, OrderReport, Side, Signal
 from genesis.engine.effects import (
     Announce,
-    CancelOrder,
     Commit,
     Effect,
     EffectGroup,
-    FetchInstruments,
-    FetchTrades,
-    QueryOrder,
-    Question,
     Reconcile,
-    SearchTrades,
     SubmitOrder,
+    SubmitOrderList,
     Tell,
-    TryOrder,
 )
 from genesis.engine.entries import Entry
 from genesis.engine.execution import ExecutionCore
+from genesis.engine.inquiries import Inquiries
 from genesis.engine.ledger_state import encode_state
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.protection import ORDERS_PER_PAIR
 from genesis.engine.risk_facts import VenueNow
 from genesis.engine.state_machine import TRADING_STATES, EngineState, requires_state
-from genesis.engine.venue_questions import Sighting, fetch_view, look_up_order
+from genesis.engine.venue_questions import fetch_view
 from genesis.exchange.gateway import (
     BalanceUpdate,
     Gateway,
+    ListSubmitOutcome,
     NoAnswer,
     NotSent,
+    PreparedOrderList,
     PreparedRequest,
-    QueryOutcome,
     StreamGap,
     SubmitOutcome,
     TransferReported,
@@ -58,6 +54,8 @@ from genesis.limits import TRAILS_KEPT, VIEW_HELD_MAX, VIEWS_WANTED_MAX
 from genesis.units import NANOS_PER_MS, Nanos
 
 _T = TypeVar("_T")
+
+_TOO_OLD = NotSent("the order was too old when its journal entry was durable")
 
 
 class EntryWriter(Protocol):
@@ -123,6 +121,7 @@ class TradingEngine:
         self._histograms = histograms
         self._quote_of = quote_of
         self._tell = tell
+        self._inquiries = Inquiries(core, gateway, clock, self._enact)
         self._queue: deque[Effect] = deque()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -256,7 +255,10 @@ class TradingEngine:
         await self._flush()
 
     async def drained(self) -> None:
-        """Wait, after `begin_stop`, until no order of ours is in flight or working."""
+        """Wait, after `begin_stop`, until nothing of ours is in flight or works.
+
+        What protects positions stays; a position that lacks it gets it first.
+        """
         if not self.core.is_drained:
             await self._drained.wait()
 
@@ -269,23 +271,30 @@ class TradingEngine:
 
     def _enact(self, effects: Sequence[Effect]) -> None:
         """Queue effects and see to it that somebody flushes them."""
-        if self.core.is_drained:
-            self._drained.set()
-        if not effects:
-            return
         self._put(effects)
-        if not self._flush_asked:
+        if self.core.is_protection_due:
+            now = self._clock.now()
+            self._put(self.core.protect(venue=self._venue_now(), now=now))
+        if self.core.state is EngineState.STOPPING and self.core.is_drained:
+            self._drained.set()
+        if self._queue and not self._flush_asked:
             self._flush_asked = True
             self._spawn(self._flush())
 
     def _put(self, effects: Sequence[Effect]) -> None:
         self._queue.extend(effects)
-        self._orders_ahead += sum(isinstance(effect, SubmitOrder) for effect in effects)
+        self._orders_ahead += sum(map(_orders_of, effects))
 
     def _venue_for(self, side: Side) -> VenueNow:
-        """Ask what keeps an order of this side back; to ask for both takes twice as long."""
+        """Ask what keeps an order of this side back; to ask for both takes twice as long.
+
+        An entry leaves room for what will protect it, and for what is still to protect others.
+        """
         is_reduction = side != Side.BUY  # a ring brings a bare number
-        held = self._gateway.order_hold(is_reduction=is_reduction, ahead=self._orders_ahead)
+        ahead = self._orders_ahead
+        if not is_reduction:
+            ahead += self.core.orders_due
+        held = self._gateway.order_hold(is_reduction=is_reduction, ahead=ahead)
         time_ms = self._gateway.timestamp_ms()
         return VenueNow(time_ms, exit=held) if is_reduction else VenueNow(time_ms, entry=held)
 
@@ -295,7 +304,7 @@ class TradingEngine:
         return VenueNow(
             self._gateway.timestamp_ms(),
             entry=hold(is_reduction=False, ahead=ahead),
-            exit=hold(is_reduction=True, ahead=ahead),
+            exit=hold(is_reduction=True, ahead=ahead + 1),  # a stop may come with its target
         )
 
     async def _flush(self) -> None:
@@ -322,22 +331,28 @@ class TradingEngine:
 
     async def _flush_group(self, group: EffectGroup) -> None:
         writing = self._journal.begin_commit(group.entries) if group.entries else None
-        prepared = {
-            effect.order.intent.client_order_id: self._gateway.build_submit(
-                effect.order, timestamp_ms=effect.timestamp_ms
-            )
-            for effect in group.actions
-            if isinstance(effect, SubmitOrder)
-        }
+        prepared = [self._prepare(effect) for effect in group.actions]
         if writing is not None:
             await self._written(writing)
         durable_at = self._clock.now()
-        for effect in group.actions:
-            if isinstance(effect, SubmitOrder):
-                self._orders_ahead -= 1
-                self._send(effect, prepared[effect.order.intent.client_order_id], durable_at)
+        for effect, request in zip(group.actions, prepared, strict=True):
+            self._orders_ahead -= _orders_of(effect)
+            if isinstance(effect, SubmitOrder) and isinstance(request, PreparedRequest):
+                self._send(effect, request, durable_at)
+            elif isinstance(effect, SubmitOrderList) and isinstance(request, PreparedOrderList):
+                self._send_list(effect, request)
             else:
                 self._carry_out(effect)
+
+    def _prepare(self, effect: Effect) -> PreparedRequest | PreparedOrderList | None:
+        """Encode and sign what is to be sent; None for all else."""
+        if isinstance(effect, SubmitOrder):
+            return self._gateway.build_submit(effect.order, timestamp_ms=effect.timestamp_ms)
+        if isinstance(effect, SubmitOrderList):
+            return self._gateway.build_submit_list(
+                effect.order_list, timestamp_ms=effect.timestamp_ms
+            )
+        return None
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -347,33 +362,16 @@ class TradingEngine:
                 getattr(self._log, severity)(event, **fields)
             case Reconcile():
                 self._want_view(effect)
-            case Commit() | SubmitOrder():
-                pass  # both are done with the group
+            case Commit() | SubmitOrder() | SubmitOrderList():
+                pass  # they are done with the group
             case _:
-                self._spawn(self._ask(effect))
-
-    async def _ask(self, effect: Question) -> None:
-        """Put a question to the venue, and hand the core its answer."""
-        match effect:
-            case CancelOrder(symbol=symbol, client_order_id=client_order_id):
-                await self._cancel(symbol, client_order_id)
-            case QueryOrder():
-                await self._query(effect)
-            case FetchTrades(symbol=symbol, venue_order_id=venue_order_id):
-                await self._fetch_trades(symbol, venue_order_id)
-            case FetchInstruments():
-                await self._fetch_instruments(effect)
-            case SearchTrades():
-                await self._search_trades(effect)
-            case TryOrder(order=order):
-                await self._try(order)
+                self._spawn(self._inquiries.ask(effect))
 
     def _send(self, effect: SubmitOrder, prepared: PreparedRequest, durable_at: Nanos) -> None:
         """Write one order to the socket, unless its signature has become too old meanwhile."""
         client_order_id = prepared.client_order_id
-        if self._clock.now() > effect.send_before:
-            outcome = NotSent("the order was too old when its journal entry was durable")
-            self._on_outcome(client_order_id, outcome)
+        if self._is_too_old(effect):
+            self._on_outcome(client_order_id, _TOO_OLD)
             return
         sending = self._gateway.submit_prepared(prepared)
         sending.add_done_callback(lambda done: self._on_outcome(client_order_id, done.result()))
@@ -385,6 +383,22 @@ class TradingEngine:
         record(Stage.EXECUTOR_TO_DURABLE, durable_at - trail.judged_at)
         record(Stage.DURABLE_TO_SENT, trail.sent_at - durable_at)
         record(Stage.CYCLE, trail.sent_at - trail.read_at)
+
+    def _is_too_old(self, effect: SubmitOrder | SubmitOrderList) -> bool:
+        return self._clock.now() > effect.send_before
+
+    def _send_list(self, effect: SubmitOrderList, prepared: PreparedOrderList) -> None:
+        """Write a stop and its target to the socket, unless they have become too old meanwhile."""
+        intent = effect.order_list.intent
+
+        def take(outcome: ListSubmitOutcome) -> None:
+            self._enact(self.core.on_list_submit_outcome(intent, outcome, self._clock.now()))
+
+        if self._is_too_old(effect):
+            take(_TOO_OLD)
+            return
+        sending = self._gateway.submit_prepared_list(prepared)
+        sending.add_done_callback(lambda done: take(done.result()))
 
     def _on_outcome(self, client_order_id: str, outcome: SubmitOutcome) -> None:
         self._mark_acknowledged(client_order_id)
@@ -409,45 +423,6 @@ class TradingEngine:
         if trail is not None and trail.sent_at and not trail.filled_at:
             trail.filled_at = self._clock.now()
             self._histograms.record(Stage.SENT_TO_FILLED, trail.filled_at - trail.sent_at)
-
-    async def _cancel(self, symbol: str, client_order_id: str) -> None:
-        outcome = await self._gateway.cancel(symbol, client_order_id)
-        self._enact(self.core.on_cancel_outcome(client_order_id, outcome, self._clock.now()))
-
-    async def _query(self, effect: QueryOrder) -> None:
-        outcome: QueryOutcome
-        seen = await self._gateway.on_one_path(partial(look_up_order, effect))
-        if isinstance(seen, Sighting):
-            outcome, venue_ms = seen.outcome, seen.venue_ms
-        else:
-            outcome, venue_ms = seen, 0
-        self._enact(
-            self.core.on_query_outcome(
-                effect.client_order_id,
-                outcome,
-                venue_ms=venue_ms,
-                cancel_first=effect.cancel_first,
-                now=self._clock.now(),
-            )
-        )
-
-    async def _fetch_trades(self, symbol: str, venue_order_id: int) -> None:
-        trades = await self._gateway.trades_of_order(symbol, venue_order_id)
-        if not isinstance(trades, NoAnswer):
-            self._enact(self.core.on_trades(trades, self._clock.now()))
-
-    async def _fetch_instruments(self, effect: FetchInstruments) -> None:
-        listing = await self._gateway.instruments(effect.symbols)
-        self._enact(self.core.on_listing(effect, listing, self._clock.now()))
-
-    async def _try(self, order: ApprovedOrder) -> None:
-        outcome = await self._gateway.test_order(order)
-        symbol, now = order.intent.symbol, self._clock.now()
-        self._enact(self.core.canary.on_order_test(symbol, outcome, now))
-
-    async def _search_trades(self, effect: SearchTrades) -> None:
-        trades = await self._gateway.trades_made_since(effect.symbol, effect.since)
-        self._enact(self.core.on_trades_found(effect, trades, self._clock.now()))
 
     def _want_view(self, effect: Reconcile) -> None:
         """Have the venue's view fetched, one at a time.
@@ -492,3 +467,10 @@ class TradingEngine:
         error = task.exception()
         if error is not None:
             self._failure.set_exception(error)
+
+
+def _orders_of(effect: Effect) -> int:
+    """Count the orders that an effect sends, as the venue counts them."""
+    if isinstance(effect, SubmitOrder):
+        return 1
+    return ORDERS_PER_PAIR if isinstance(effect, SubmitOrderList) else 0

@@ -100,6 +100,10 @@ class OrderPrepared(msgspec.Struct, frozen=True, gc=False, tag="prepared"):
     `attempt` counts orders made for one signal; each is a new intent with a new client order id.
     `signal_at` is when the market event behind the signal left the socket. The assets are written
     down because a later run may trade other instruments, and still has to fold this order's fills.
+
+    `leg` is which part of a position's protection the order is (`domain/order_ids.py`), 0 for one
+    that a strategy wished for; then `signal` is a name that the executor gave, in its own epoch.
+    `order_list` is the list that the leg belongs to, empty for a stop alone.
     """
 
     signal: SignalId
@@ -110,6 +114,29 @@ class OrderPrepared(msgspec.Struct, frozen=True, gc=False, tag="prepared"):
     timestamp_ms: int
     receive_window_ms: int
     signal_at: Nanos
+    at: Nanos
+    leg: int = 0
+    order_list: str = ""
+
+
+class ExitBegun(msgspec.Struct, frozen=True, gc=False, tag="exit_begun"):
+    """An exit was approved, and waits until the position's protection has let go of the lots.
+
+    It ends with the order of its name, or with an `ExitDropped`. Nothing of it was sent before.
+    """
+
+    signal: SignalId
+    attempt: int
+    intent: OrderIntent
+    signal_at: Nanos
+    at: Nanos
+
+
+class ExitDropped(msgspec.Struct, frozen=True, gc=False, tag="exit_dropped"):
+    """An exit that waited will not be sent: the position stays, and is protected again."""
+
+    client_order_id: str
+    reason: str
     at: Nanos
 
 
@@ -246,6 +273,8 @@ Entry: TypeAlias = (
     | TransferBooked
     | SignalRefused
     | OrderPrepared
+    | ExitBegun
+    | ExitDropped
     | OrderMoved
     | FillBooked
     | ExternalFillBooked

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
+from genesis.domain.order_lists import OrderListIntent
 from genesis.domain.orders import (
     ExecutionReport,
     Fill,
@@ -17,13 +18,11 @@ from genesis.domain.orders import (
     RefusalRule,
     Signal,
 )
-from genesis.engine.account_watch import AccountWatch
-from genesis.engine.adoption import Adoption
-from genesis.engine.bookkeeping import Bookkeeper
-from genesis.engine.canary import Canary, CanaryRules
-from genesis.engine.comparison import BooksComparison
+from genesis.engine.canary import CanaryRules
+from genesis.engine.core_parts import CoreParts
 from genesis.engine.effects import (
     Announce,
+    CancelOrderList,
     Effect,
     FetchInstruments,
     Reconcile,
@@ -40,26 +39,23 @@ from genesis.engine.entries import (
     TradingHalted,
     TradingResumed,
 )
-from genesis.engine.external import ExternalActivity
-from genesis.engine.judgement import Judge
 from genesis.engine.ledger import Ledger
-from genesis.engine.listing import ListingWatch
-from genesis.engine.order_flow import OrderFlow, OrderRules
+from genesis.engine.order_flow import OrderRules
+from genesis.engine.protection import ORDERS_PER_PAIR, ProtectionRules
 from genesis.engine.reconciliation import (
-    TradeCursor,
     VenueView,
 )
-from genesis.engine.risk_engine import ApprovedOrder
-from genesis.engine.risk_facts import RiskLimits, VenueNow
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
+from genesis.engine.risk_facts import CanaryCap, RiskLimits, VenueNow
 from genesis.engine.signals.case import SignalRules
-from genesis.engine.slicing.desk import SlicingDesk, SlicingRules
+from genesis.engine.slicing.desk import SlicingRules
 from genesis.engine.state_machine import EngineState, next_engine_state
-from genesis.engine.teller import Teller
-from genesis.engine.timers import TimerKind, Timers
-from genesis.engine.valuation import Valuation
+from genesis.engine.timers import TimerKind
 from genesis.exchange.gateway import (
     CancelOutcome,
+    ListCancelOutcome,
     ListingOutcome,
+    ListSubmitOutcome,
     NoAnswer,
     NotListed,
     QueryOutcome,
@@ -73,6 +69,10 @@ from genesis.limits import (
 )
 from genesis.strategies.base import StrategySpec
 from genesis.units import Amount, Nanos
+
+_PROTECTING = frozenset(
+    {EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED, EngineState.STOPPING}
+)
 
 
 class ExecutionCore:
@@ -91,110 +91,48 @@ class ExecutionCore:
         epoch: int,
         canary_rules: CanaryRules | None = None,
         slicing_rules: SlicingRules | None = None,
+        protection_rules: ProtectionRules | None = None,
     ) -> None:
         self.state = EngineState.RECOVERING
         self.duplicates = 0  # signals that came again, which are neither journaled nor told
         self.ledger = ledger
-        self.valuation = Valuation(ledger, catalogue, capital)
         self._catalogue = catalogue
         self._strategies = {spec.number: spec for spec in strategies}
-        self._account_tag = order_rules.account_tag
         self._is_synced = order_rules.is_synced
         self._epoch = epoch
-        self._timers = Timers()
-        self.listing = ListingWatch(catalogue, self._timers, order_rules.listing_refresh)
         self._marked_at: Nanos = 0
-        self._cursor = TradeCursor(ledger)
-        self._teller = Teller(
-            ledger=ledger,
+        parts = CoreParts(
             catalogue=catalogue,
             strategies=self._strategies,
-            epoch=epoch,
-        )
-        self._books = Bookkeeper(ledger, self._teller, self._cursor)
-        self.external = ExternalActivity(ledger=ledger, catalogue=catalogue, books=self._books)
-        self.comparison = BooksComparison(
-            ledger=ledger,
-            catalogue=catalogue,
-            external=self.external,
-            books=self._books,
-            timers=self._timers,
-        )
-        self._judge = Judge(
-            ledger=ledger,
-            valuation=self.valuation,
-            catalogue=catalogue,
             limits=limits,
             signal_rules=signal_rules,
-            external=self.external,
+            order_rules=order_rules,
+            capital=capital,
+            ledger=ledger,
+            epoch=epoch,
+            protection=protection_rules,
         )
-        self._adoption = self._make_adoption(order_rules)
-        self._flow = self._make_flow(order_rules)
-        self._watch = self._make_watch()
-        self.canary = self._make_canary(canary_rules)
-        self.slicing = self._make_slicing(slicing_rules or SlicingRules())
-
-    def _make_adoption(self, rules: OrderRules) -> Adoption:
-        return Adoption(
-            ledger=self.ledger,
-            catalogue=self._catalogue,
-            teller=self._teller,
-            books=self._books,
-            external=self.external,
-            rules=rules,
+        self._timers = parts.timers
+        self._books = parts.books
+        self._teller = parts.teller
+        self._judge = parts.judge
+        self.listing = parts.listing
+        self.external = parts.external
+        self.comparison = parts.comparison
+        self.valuation = parts.valuation
+        self.coverage = parts.coverage
+        self._flow = parts.make_flow(self._approve_wish, self._dispatch)
+        self._lists = parts.make_lists(self._flow)
+        self._protector = parts.make_protector(
+            self._flow, self._lists, self._approve, self._approve_list
         )
-
-    def _make_flow(self, rules: OrderRules) -> OrderFlow:
-        return OrderFlow(
-            ledger=self.ledger,
-            catalogue=self._catalogue,
-            timers=self._timers,
-            teller=self._teller,
-            books=self._books,
-            rules=rules,
-            approve=self._approve,
-            hold_of=self._judge.hold_of,
-            meet_stranger=self._adoption.meet,
-        )
-
-    def _make_slicing(self, rules: SlicingRules) -> SlicingDesk:
-        return SlicingDesk(
-            ledger=self.ledger,
-            catalogue=self._catalogue,
-            strategies=self._strategies.values(),
-            books=self._books,
-            flow=self._flow,
-            judge=self._judge,
-            standing_of=lambda symbol: (self.state, self.canary.cap_of(symbol)),
-            rules=rules,
-            epoch=self._epoch,
-        )
-
-    def _make_watch(self) -> AccountWatch:
-        return AccountWatch(
-            ledger=self.ledger,
-            catalogue=self._catalogue,
-            timers=self._timers,
-            books=self._books,
-            cursor=self._cursor,
-            external=self.external,
-            comparison=self.comparison,
-            adoption=self._adoption,
-            listing=self.listing,
-            flow=self._flow,
-        )
-
-    def _make_canary(self, rules: CanaryRules | None) -> Canary:
-        return Canary(
-            rules,
-            ledger=self.ledger,
-            catalogue=self._catalogue,
-            books=self._books,
-            timers=self._timers,
-            account_tag=self._account_tag,
-            approve=lambda intent, cap, now: self._judge.approve(intent, self.state, cap, now),
-            quote_of=self._judge.quote_of,
-            halt=self.halt,
+        self._watch = parts.make_watch(self._flow)
+        self.canary = parts.make_canary(canary_rules, self._approve_test, self.halt)
+        self.slicing = parts.make_slicing(
+            slicing_rules or SlicingRules(),
+            self._flow,
+            self._dispatch,
+            lambda symbol: (self.state, self.canary.cap_of(symbol)),
         )
 
     def strategy_id(self, strategy_number: int) -> str:
@@ -208,8 +146,18 @@ class ExecutionCore:
 
     @property
     def is_drained(self) -> bool:
-        """Tell whether no order of ours is in flight or working."""
-        return not self.ledger.state.live_orders
+        """Tell whether nothing is in flight or works but what protects positions."""
+        return not self.ledger.state.live_orders and self._protector.is_settled
+
+    @property
+    def is_protection_due(self) -> bool:
+        """Tell whether `protect` has something to look at."""
+        return self._protector.is_due and self.state in _PROTECTING and self.coverage.is_on
+
+    @property
+    def orders_due(self) -> int:
+        """Return how many orders protect what one more entry, and all before it, will hold."""
+        return self._protector.orders_due + ORDERS_PER_PAIR if self.coverage.is_on else 0
 
     def start(self, boot_id: str, now: Nanos, account_id: int = 0) -> list[Effect]:
         """Begin an epoch on what the journal held: the one start-up path, crash or not.
@@ -270,7 +218,7 @@ class ExecutionCore:
                 self.duplicates += 1
                 return []
             return self._refuse(signal, name, verdict, now)
-        return self._flow.submit(
+        return self._dispatch(
             verdict,
             signal=name,
             attempt=1,
@@ -278,6 +226,28 @@ class ExecutionCore:
             venue_ms=venue.time_ms,
             now=now,
         )
+
+    def protect(self, *, venue: VenueNow, now: Nanos) -> list[Effect]:
+        """See to the positions to which something has happened; call it behind every fact.
+
+        Nothing waits for it: an order on its way to the venue goes first.
+        """
+        self._judge.learn_venue(venue)
+        return self._protector.protect(venue.time_ms, now)
+
+    def on_list_submit_outcome(
+        self, intent: OrderListIntent, outcome: ListSubmitOutcome, now: Nanos
+    ) -> list[Effect]:
+        """Take the answer to the placement of a stop and a target, or its absence."""
+        if isinstance(outcome, Rejected) and outcome.contradicts_listing:
+            self.listing.doubt(now)
+        return self._revalued(self._lists.on_submit_outcome(intent, outcome, now))
+
+    def on_list_cancel_outcome(
+        self, asked: CancelOrderList, outcome: ListCancelOutcome, now: Nanos
+    ) -> list[Effect]:
+        """Take the answer to the cancel of a stop and a target."""
+        return self._revalued(self._lists.on_cancel_outcome(asked, outcome, now))
 
     def on_submit_outcome(
         self, client_order_id: str, outcome: SubmitOutcome, now: Nanos
@@ -364,6 +334,7 @@ class ExecutionCore:
     def on_quotes(self, quotes: Mapping[int, Quote], now: Nanos) -> list[Effect]:
         """Take the market's present quotes: mark positions, and once a minute write equity down."""
         self._judge.learn(quotes, now)
+        self._protector.look_at_all()
         self.valuation.mark(quotes)
         state = self.ledger.state
         has_risen = self.valuation.equity > state.peak_equity
@@ -381,11 +352,13 @@ class ExecutionCore:
                 effects.append(self._watch.ask(now))
             elif kind is TimerKind.REFRESH_LISTING:
                 effects += self.listing.ask(now)
+            elif kind is TimerKind.PROTECT_POSITION:
+                self._protector.on_timer(key)
             else:
                 effects += self._flow.on_timer(kind, key, venue_ms=venue.time_ms, now=now)
         if self.state is EngineState.RUNNING:
             effects += self.canary.on_time(now)
-        return effects
+        return effects + self._protector.watch(now)
 
     def tell_positions(self, now: Nanos) -> list[Effect]:
         """Tell every strategy that holds something what it holds."""
@@ -416,9 +389,12 @@ class ExecutionCore:
         ]
 
     def begin_stop(self, now: Nanos) -> list[Effect]:
-        """Take no more signals, and cancel what works: nobody will be watching it."""
+        """Take no more signals, and cancel what works: nobody will be watching it.
+
+        What protects positions stays at the venue: that is what it is for.
+        """
         self.state = next_engine_state(self.state, EngineState.STOPPING)
-        effects: list[Effect] = []
+        effects = self._protector.drop_exits("the engine stops", now)
         for order in list(self.ledger.state.live_orders.values()):
             effects += self._flow.cancel(order, now)
         return effects
@@ -443,6 +419,7 @@ class ExecutionCore:
         wanted = EngineState.HALTED if halted else EngineState.RUNNING
         self.state = next_engine_state(self.state, wanted)
         effects: list[Effect] = [Announce("engine_recovered", {"state": self.state.name})]
+        effects += self._protector.begin(now)
         effects += [
             self._teller.tell_end_again(order, now)
             for order in self.ledger.state.settled_orders.values()
@@ -459,8 +436,43 @@ class ExecutionCore:
         is_halted = bool(self.ledger.state.halt_reason)
         return [] if reason is None or is_halted else self.halt(reason, now)
 
+    def _dispatch(
+        self,
+        approved: ApprovedOrder,
+        *,
+        signal: SignalId,
+        attempt: int,
+        signal_at: Nanos,
+        venue_ms: int,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Send an approved order, at once or when protection has let go of the lots it sells."""
+        must_wait = self._protector.must_wait(approved.intent)
+        send = self._protector.begin_exit if must_wait else self._flow.submit
+        return send(
+            approved,
+            signal=signal,
+            attempt=attempt,
+            signal_at=signal_at,
+            venue_ms=venue_ms,
+            now=now,
+        )
+
     def _approve(self, intent: OrderIntent, now: Nanos) -> ApprovedOrder | Refusal:
         return self._judge.approve(intent, self.state, self.canary.cap_of(intent.symbol), now)
+
+    def _approve_list(self, intent: OrderListIntent, now: Nanos) -> ApprovedOrderList | Refusal:
+        return self._judge.approve_list(intent, self.state, now)
+
+    def _approve_test(
+        self, intent: OrderIntent, cap: CanaryCap | None, now: Nanos
+    ) -> ApprovedOrder | Refusal:
+        return self._judge.approve(intent, self.state, cap, now)
+
+    def _approve_wish(self, intent: OrderIntent, now: Nanos) -> ApprovedOrder | Refusal:
+        """Approve what `_dispatch` sends, if need be when its lots have been let go of."""
+        cap = self.canary.cap_of(intent.symbol)
+        return self._judge.approve(intent, self.state, cap, now, is_sent_now=False)
 
     def _refuse(self, signal: Signal, name: SignalId, refusal: Refusal, now: Nanos) -> list[Effect]:
         symbol = self._catalogue[signal.instrument_id].symbol

@@ -7,13 +7,15 @@ import msgspec
 from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
-from genesis.domain.orders import Hold, OrderIntent, Refusal, Side, Signal
+from genesis.domain.order_lists import OrderListIntent
+from genesis.domain.orders import ExecutionReport, Hold, OrderIntent, Refusal, Side, Signal
+from genesis.engine.coverage import Coverage
 from genesis.engine.entries import SignalId
 from genesis.engine.external import ExternalActivity
 from genesis.engine.ledger import Ledger
 from genesis.engine.pace import Pace
-from genesis.engine.risk_engine import ApprovedOrder, judge
-from genesis.engine.risk_facts import CanaryCap, RiskFacts, RiskLimits, VenueNow
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList, judge, judge_list
+from genesis.engine.risk_facts import CanaryCap, RiskFacts, RiskLimits, VenueNow, is_reduction
 from genesis.engine.signal_pipeline import make_intent
 from genesis.engine.signals.case import SignalRules
 from genesis.engine.signals.facts import SignalFacts
@@ -36,6 +38,7 @@ class Judge:
         limits: RiskLimits,
         signal_rules: SignalRules,
         external: ExternalActivity,
+        coverage: Coverage,
     ) -> None:
         self._ledger = ledger
         self._valuation = valuation
@@ -44,6 +47,7 @@ class Judge:
         self._signal_rules = signal_rules
         self._signal_facts = SignalFacts(ledger, valuation)
         self._external = external
+        self._coverage = coverage
         self._quotes: dict[int, Quote] = {}
         self._order_pace = Pace()
         self._venue = VenueNow(0)
@@ -88,17 +92,29 @@ class Judge:
         intent = make_intent(
             signal, context, self._signal_rules, client_order_id=client_order_id, now=now
         )
-        return intent if isinstance(intent, Refusal) else self.approve(intent, state, canary, now)
+        if isinstance(intent, Refusal):
+            return intent
+        return self.approve(intent, state, canary, now, is_sent_now=False)
 
     def quote_of(self, instrument_id: int) -> Quote | None:
         """Return the latest quote that was learned of an instrument."""
         return self._quotes.get(instrument_id)
 
     def approve(
-        self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
+        self,
+        intent: OrderIntent,
+        state: EngineState,
+        canary: CanaryCap | None,
+        now: Nanos,
+        *,
+        is_sent_now: bool = True,
     ) -> ApprovedOrder | Refusal:
-        """Hear the risk engine on an intent; an approved one counts as an order from now."""
-        verdict = judge(intent, self._facts(intent, state, canary, now), self._limits, now)
+        """Hear the risk engine on an intent; an approved one counts as an order from now.
+
+        Lots that protection locks are held, but cannot be sold now (`is_sent_now`).
+        """
+        facts = self._facts(intent, state, canary, now, with_locked=is_sent_now)
+        verdict = judge(intent, facts, self._limits, now)
         if isinstance(verdict, ApprovedOrder):
             self._order_pace.note(now)
         return verdict
@@ -111,7 +127,7 @@ class Judge:
         It is no order, so what bounds one order does not bind it: the venue's upper limits and our
         own notional of one. Everything else does, as if it were sent at once.
         """
-        facts = self._facts(intent, state, canary, now)
+        facts = self._facts(intent, state, canary, now, with_locked=False)
         unbounded = msgspec.structs.replace(
             facts.instrument,
             max_quantity=FIXED_MAX,
@@ -123,12 +139,37 @@ class Judge:
         verdict = judge(intent, facts, limits, now)
         return verdict if isinstance(verdict, Refusal) else None
 
+    def approve_list(
+        self, intent: OrderListIntent, state: EngineState, now: Nanos
+    ) -> ApprovedOrderList | Refusal:
+        """Hear the risk engine on a stop and a target; they count as two orders from now."""
+        facts = self._facts(intent.stop, state, None, now, with_locked=True)
+        verdict = judge_list(intent, facts, self._limits, now)
+        if isinstance(verdict, ApprovedOrderList):
+            for _leg in intent.legs:
+                self._order_pace.note(now)
+        return verdict
+
     def _facts(
-        self, intent: OrderIntent, state: EngineState, canary: CanaryCap | None, now: Nanos
+        self,
+        intent: OrderIntent,
+        state: EngineState,
+        canary: CanaryCap | None,
+        now: Nanos,
+        *,
+        with_locked: bool,
     ) -> RiskFacts:
         ledger, valuation = self._ledger, self._valuation
         held = ledger.position(intent.strategy_id, intent.symbol).quantity
-        working = self._signal_facts.working(intent.strategy_id, intent.symbol, intent)
+        working = self._signal_facts.working(
+            intent.strategy_id,
+            intent.symbol,
+            intent,
+            with_claims=not (with_locked and is_reduction(intent)),
+        )
+        exit_ = working.exit
+        if with_locked:
+            exit_ += ledger.protection.locked(intent.strategy_id, intent.symbol)
         live = ledger.state.live_orders
         reserved = ledger.working_entry_notional()
         reserved += sum(claim.reserved for claim in claims(ledger.state, intent))
@@ -138,7 +179,7 @@ class Judge:
             quote=self._quotes.get(intent.instrument_id),
             held=held,
             working_entry=working.entry,
-            working_exit=working.exit,
+            working_exit=exit_,
             exposure=valuation.exposure + reserved,
             available=valuation.cash - reserved,
             equity=valuation.equity,
@@ -149,14 +190,30 @@ class Judge:
                 order.intent.strategy_id == intent.strategy_id for order in live.values()
             ),
             orders_in_last_second=self._order_pace.in_last_second(now),
-            filters=self._filter_facts(intent, held - working.exit),
+            filters=self._filter_facts(intent, held - exit_),
             venue=self._venue,
             canary=canary,
+            protected_here=self._protected_here(intent),
+            unprotected_for=self._coverage.unprotected_for(now),
+        )
+
+    def _protected_here(self, intent: OrderIntent) -> int | None:
+        """Count the positions of other strategies in an instrument that take a stop's place."""
+        if intent.side is not Side.BUY:
+            return None
+        buying = {
+            order.intent.strategy_id
+            for order in self._ledger.state.live_orders.values()
+            if order.intent.symbol == intent.symbol and order.intent.side is Side.BUY
+        }
+        return self._coverage.slots(
+            intent.symbol, buying - {intent.strategy_id}, intent.strategy_id
         )
 
     def _filter_facts(self, intent: OrderIntent, sellable: Quantity) -> FilterFacts:
         """Gather what the venue's filters look at; orders of ours in flight count as open."""
         ledger, instrument = self._ledger, self._catalogue[intent.instrument_id]
+        protection = ledger.protection
         quote = self._quotes.get(intent.instrument_id)
         ours = [order for order in ledger.state.live_orders.values() if not order.is_terminal]
         theirs = self._external.open_orders
@@ -168,11 +225,21 @@ class Judge:
             for report in theirs_here
             if report.side is Side.BUY
         ]
+        own = len(ours_here) + protection.legs_of(intent.symbol)
+        own_algo = protection.stops_of(intent.symbol)
         return FilterFacts(
             market_price=0 if quote is None else (quote.bid_price + quote.ask_price) // 2,
             sellable=sellable,
             base_balance=ledger.expected_balance(instrument.base_asset),
             open_buy_quantity=sum(buying),
-            open_orders=len(ours_here) + len(theirs_here),
-            open_orders_of_account=len(ours) + len(theirs),
+            open_orders=own + len(theirs_here),
+            open_orders_of_account=len(ours) + len(protection.state.orders) + len(theirs),
+            open_algo_orders=own_algo + sum(map(_is_conditional, theirs_here)),
+            open_order_lists=protection.lists_of(intent.symbol),
+            own_orders=own,
+            own_algo_orders=own_algo,
         )
+
+
+def _is_conditional(report: ExecutionReport) -> bool:
+    return report.order_type is not None and report.order_type.is_conditional

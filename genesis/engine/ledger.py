@@ -4,9 +4,10 @@
 executor knows is what the dead one knew at its last commit.
 """
 
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 
-from genesis.domain.order_ids import OrderIdParts
+from genesis.domain.order_ids import OrderIdParts, encode_order_id
 from genesis.domain.orders import ExecutionReport, Fill, Side
 from genesis.domain.positions import BalanceFold, Position
 from genesis.engine.entries import (
@@ -21,6 +22,8 @@ from genesis.engine.entries import (
     Entry,
     EpochStarted,
     EquityMarked,
+    ExitBegun,
+    ExitDropped,
     ExternalFillBooked,
     FillBooked,
     OrderMoved,
@@ -39,6 +42,7 @@ from genesis.engine.entries import (
 )
 from genesis.engine.ledger_state import CanaryRecord, LedgerState
 from genesis.engine.order import Order
+from genesis.engine.protection_books import ProtectionBooks
 from genesis.engine.slicing.fold import apply_parent, book_child_fill, note_child
 from genesis.limits import (
     EXTERNAL_TRADES_KEPT,
@@ -52,15 +56,15 @@ from genesis.units import Amount, Nanos, notional
 class Ledger:
     """The fold itself: `apply` entries, read what they add up to."""
 
-    __slots__ = ("_balances", "_by_venue_id", "state")
+    __slots__ = ("_balances", "_by_venue_id", "protection", "state")
 
     def __init__(self, state: LedgerState | None = None) -> None:
         self.state = state or LedgerState()
+        self.protection = ProtectionBooks(self.state.protection)
         self._balances = BalanceFold(self.state.balance_changes)
         self._by_venue_id = {
             (order.intent.symbol, order.venue_order_id): order
-            for orders in (self.state.settled_orders, self.state.live_orders)
-            for order in orders.values()
+            for order in chain(self.state.settled_orders.values(), self.unsettled())
             if order.venue_order_id
         }
 
@@ -75,12 +79,8 @@ class Ledger:
                 self._apply_fill(entry)
             case ExternalFillBooked():
                 self._apply_external(entry)
-            case SignalRefused(signal=signal, refusal=refusal):
-                self._raise_high_water(signal, 0)
-                refusals = self.state.refusals
-                refusals[refusal.rule.value] = refusals.get(refusal.rule.value, 0) + 1
-                by_strategy, number = self.state.refusals_by_strategy, signal.strategy_number
-                by_strategy[number] = by_strategy.get(number, 0) + 1
+            case SignalRefused() | ExitBegun() | ExitDropped():
+                self._apply_verdict(entry)
             case TransferBooked():
                 self._apply_transfer(entry)
             case BalanceOpened(asset=asset, amount=amount, balances_at=balances_at):
@@ -171,10 +171,18 @@ class Ledger:
             record.tested.clear()
             record.served = 0
 
+    def unsettled(self) -> Iterator[Order]:
+        """Return every order of ours of which more is to come: of strategies, and of protection."""
+        return chain(self.state.live_orders.values(), self.state.protection.orders.values())
+
     def find_order(self, client_order_id: str) -> Order | None:
         """Return one of our orders, live or recently settled."""
         state = self.state
-        return state.live_orders.get(client_order_id) or state.settled_orders.get(client_order_id)
+        return (
+            state.live_orders.get(client_order_id)
+            or state.protection.orders.get(client_order_id)
+            or state.settled_orders.get(client_order_id)
+        )
 
     def find_by_venue_id(self, symbol: str, venue_order_id: int) -> Order | None:
         """Return one of our orders by the venue's own number for it."""
@@ -222,8 +230,13 @@ class Ledger:
         """Tell whether the journal holds the order of this name, even if it is forgotten here.
 
         Orders of one strategy are prepared in the order of their names, so whatever is not above
-        the high water is in the journal.
+        the high water is in the journal; but for an exit that waited, which is there when it is
+        sent. Protection has names of its own.
         """
+        if name.leg:
+            return self.protection.has_held(name)
+        if encode_order_id(name) in self.state.protection.exits:
+            return False
         high = self.state.high_water.get(name.strategy_number)
         return high is not None and (name.epoch, name.sequence, name.attempt) <= tuple(high)
 
@@ -284,6 +297,21 @@ class Ledger:
         while len(state.recent_transfers) > TRANSFERS_KEPT:
             del state.recent_transfers[next(iter(state.recent_transfers))]
 
+    def _apply_verdict(self, entry: SignalRefused | ExitBegun | ExitDropped) -> None:
+        match entry:
+            case SignalRefused(signal=signal, refusal=refusal):
+                self._raise_high_water(signal, 0)
+                refusals = self.state.refusals
+                refusals[refusal.rule.value] = refusals.get(refusal.rule.value, 0) + 1
+                by_strategy, number = self.state.refusals_by_strategy, signal.strategy_number
+                by_strategy[number] = by_strategy.get(number, 0) + 1
+            case ExitBegun(signal=signal, attempt=attempt):
+                # Its order is not held yet: should that be lost, the venue's list brings it back.
+                self._raise_high_water(signal, attempt - 1)
+                self.protection.begin_exit(entry)
+            case ExitDropped(client_order_id=client_order_id):
+                self.protection.end_exit(client_order_id)
+
     def _raise_high_water(self, signal: SignalId, attempt: int) -> None:
         reached = (signal.epoch, signal.sequence, attempt)
         high = self.state.high_water.get(signal.strategy_number)
@@ -291,7 +319,6 @@ class Ledger:
             self.state.high_water[signal.strategy_number] = reached
 
     def _apply_prepared(self, entry: OrderPrepared) -> None:
-        self._raise_high_water(entry.signal, entry.attempt)
         self.state.orders_prepared += 1
         order = Order(
             signal=entry.signal,
@@ -304,7 +331,14 @@ class Ledger:
             signal_at=entry.signal_at,
             prepared_at=entry.at,
             moved_at=entry.at,
+            leg=entry.leg,
+            order_list=entry.order_list,
         )
+        if order.is_protective:
+            self.protection.prepare(order)
+            return
+        self._raise_high_water(entry.signal, entry.attempt)
+        self.protection.end_exit(entry.intent.client_order_id)
         self.state.live_orders[entry.intent.client_order_id] = order
         if order.parent:
             note_child(self.state, order)
@@ -336,6 +370,7 @@ class Ledger:
         if position is None:
             position = held[fill.symbol] = Position()
         position.apply(fill, order)
+        self.protection.take_fill(order, position, entry.at)
         self._balances.apply_fill(fill, order)
         if fill.fee:
             state.fees[fill.fee_asset] = state.fees.get(fill.fee_asset, 0) + fill.fee
@@ -350,12 +385,15 @@ class Ledger:
         """Keep an order where its state says: live, or among the last settled ones."""
         state = self.state
         client_order_id = order.intent.client_order_id
+        live = state.protection.orders if order.is_protective else state.live_orders
         if not order.is_settled:
-            if client_order_id not in state.live_orders:
+            if client_order_id not in live:
                 state.settled_orders.pop(client_order_id, None)
-                state.live_orders[client_order_id] = order
+                live[client_order_id] = order
+                self.protection.note(order)
             return
-        state.live_orders.pop(client_order_id, None)
+        live.pop(client_order_id, None)
+        self.protection.note(order)
         settled = state.settled_orders
         settled[client_order_id] = order
         if len(settled) > SETTLED_ORDERS_KEPT + SETTLED_ORDERS_SPARE:

@@ -5,9 +5,10 @@ from typing import Final
 import msgspec
 
 from genesis.domain.positions import Position
+from genesis.engine.entries import ExitBegun
 from genesis.engine.order import Order
 from genesis.engine.slicing.parent import ParentOrder
-from genesis.units import Amount, Nanos
+from genesis.units import Amount, Nanos, Price
 
 FOLD_VERSION: Final = 5
 """To be raised with every change of what entries add up to: stored states are then passed over."""
@@ -24,6 +25,34 @@ class CanaryRecord(msgspec.Struct, kw_only=True):
     fills_before: int = 0
 
 
+class ProtectionPlan(msgspec.Struct, kw_only=True):
+    """Where one position is to end, by the entry that last added to it.
+
+    Stop and target are 0 where that entry named none. The stop then becomes the first one that was
+    placed, and it only rises until another entry adds to the position. `opened_at` is the first
+    fill of that entry.
+    """
+
+    entry: str
+    opened_at: Nanos
+    stop_price: Price = 0
+    target_price: Price = 0
+
+
+class ProtectionState(msgspec.Struct, kw_only=True):
+    """What is known of the protection of positions.
+
+    `orders` are those of it that are not settled, by client order id; `plans` are by strategy and
+    symbol, `exits` the exits that wait for lots to be let go, by their client order ids.
+    `high_water` is, by strategy, the epoch and sequence of the last protective order.
+    """
+
+    orders: dict[str, Order] = msgspec.field(default_factory=dict)
+    plans: dict[str, dict[str, ProtectionPlan]] = msgspec.field(default_factory=dict)
+    exits: dict[str, ExitBegun] = msgspec.field(default_factory=dict)
+    high_water: dict[int, tuple[int, int]] = msgspec.field(default_factory=dict)
+
+
 class LedgerState(msgspec.Struct, kw_only=True):
     """Everything the fold holds, in a form that can be stored and read back whole.
 
@@ -33,6 +62,8 @@ class LedgerState(msgspec.Struct, kw_only=True):
     traded on the account up to `accounted_until`, the venue's time, is a part of the balances;
     `external_trades` are those booked since, each with its time. `parents` are those that are
     worked, by number; of the ended ones the last are kept.
+    `live_orders` are those that strategies wished for; the orders of protection are kept beside
+    them.
     """
 
     fold_version: int = FOLD_VERSION
@@ -45,6 +76,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     stopped_cleanly: bool = True
     live_orders: dict[str, Order] = msgspec.field(default_factory=dict)
     settled_orders: dict[str, Order] = msgspec.field(default_factory=dict)
+    protection: ProtectionState = msgspec.field(default_factory=ProtectionState)
     positions: dict[str, dict[str, Position]] = msgspec.field(default_factory=dict)
     opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
     balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)

@@ -14,12 +14,17 @@ assert {state for state in OrderState if state >= _ENDED_FROM} == TERMINAL_STATE
     "terminal states have the highest numbers, which is quicker to tell than a set"
 )
 
+_IN_FLIGHT: Final = frozenset(
+    {OrderState.PREPARED, OrderState.OUTCOME_UNKNOWN, OrderState.PENDING_CANCEL}
+)
+
 
 class Order(msgspec.Struct, gc=False, kw_only=True):
     """One order of ours, from PREPARED to the end of its fills.
 
     `filled_quantity` is what the venue says in total, `booked_quantity` and `booked_amount` what
-    its trades with ids add up to. Until the two quantities agree, fills are missing.
+    its trades with ids add up to. Until the two quantities agree, fills are missing. `leg` and
+    `order_list` are those of `OrderPrepared`.
     """
 
     signal: SignalId
@@ -39,6 +44,18 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     booked_amount: Amount = 0
     booked_trades: set[int] = msgspec.field(default_factory=set)
     reason: str = ""
+    leg: int = 0
+    order_list: str = ""
+
+    @property
+    def is_protective(self) -> bool:
+        """Tell whether the order is a part of a position's protection, and no strategy's wish."""
+        return self.leg != 0
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Tell whether an answer is due that says what became of a request about this order."""
+        return self.state in _IN_FLIGHT
 
     @property
     def parent(self) -> int:

@@ -6,12 +6,12 @@ and only the venue's own trade ids move a position. Facts and `now` go in, effec
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from genesis.domain.instruments import UNLISTED, InstrumentCatalogue
-from genesis.domain.order_ids import ATTEMPT_MAX, OrderIdParts, encode_order_id
+from genesis.domain.order_ids import ATTEMPT_MAX, LEG_SINGLE, OrderIdParts, encode_order_id
 from genesis.domain.orders import (
     ExecutionReport,
     Hold,
@@ -88,11 +88,28 @@ HoldOf = Callable[[OrderIntent], Hold | None]
 MeetStranger = Callable[[ExecutionReport, Nanos], list[Effect]]
 
 
+class Dispatch(Protocol):
+    """Sends an approved order, at once or when its lots are free."""
+
+    def __call__(
+        self,
+        approved: ApprovedOrder,
+        *,
+        signal: SignalId,
+        attempt: int,
+        signal_at: Nanos,
+        venue_ms: int,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Return what sends the order."""
+        ...
+
+
 class OrderFlow:
     """Every order from its approval to its last fill.
 
-    `approve` is the risk engine's word on a retry, `hold_of` what keeps one from being sent now;
-    `meet_stranger` takes the reports of orders that the ledger does not know.
+    `approve` is the risk engine's word on a retry, `hold_of` what keeps one from being sent now,
+    `dispatch` sends it; `meet_stranger` takes the reports of orders that the ledger does not know.
     """
 
     def __init__(
@@ -107,6 +124,7 @@ class OrderFlow:
         approve: Approve,
         hold_of: HoldOf,
         meet_stranger: MeetStranger,
+        dispatch: Dispatch,
     ) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
@@ -117,6 +135,7 @@ class OrderFlow:
         self._approve = approve
         self._hold_of = hold_of
         self._meet_stranger = meet_stranger
+        self._dispatch = dispatch
         self._resolver = Resolver(timers, books, rules.fence_margin_ms)
 
     def recover(self, now: Nanos) -> list[Effect]:
@@ -125,7 +144,7 @@ class OrderFlow:
         An order that was PREPARED when the executor died may or may not have been sent.
         """
         effects: list[Effect] = []
-        for order in list(self._ledger.state.live_orders.values()):
+        for order in list(self._ledger.unsettled()):
             if order.state is OrderState.PREPARED:
                 effects += self._resolver.doubt(order, "executor restarted before the answer", now)
             else:
@@ -154,8 +173,12 @@ class OrderFlow:
         signal_at: Nanos,
         venue_ms: int,
         now: Nanos,
+        leg: int = LEG_SINGLE,
     ) -> list[Effect]:
-        """Journal an approved order, then send it: in that order, always."""
+        """Journal an approved order, then send it: in that order, always.
+
+        One that protects a position (`leg`) stays until it is canceled, and never expires.
+        """
         intent = approved.intent
         instrument = self._catalogue[intent.instrument_id]
         entry = OrderPrepared(
@@ -168,8 +191,9 @@ class OrderFlow:
             receive_window_ms=self._rules.receive_window_ms,
             signal_at=signal_at,
             at=now,
+            leg=leg,
         )
-        if _rests(intent):
+        if rests(intent) and leg == LEG_SINGLE:
             self._expire_at(intent, intent.expires_at)
         return [
             self._books.record(entry),
@@ -293,8 +317,8 @@ class OrderFlow:
 
     def take_up(self, order: Order, now: Nanos) -> list[Effect]:
         """Follow an order that this process has not sent: its fills, and its end if it rests."""
-        if _rests(order.intent) and not order.is_terminal:
-            is_ending = order.state is OrderState.PENDING_CANCEL
+        is_ending = order.state is OrderState.PENDING_CANCEL
+        if rests(order.intent) and not order.is_terminal and (is_ending or not order.is_protective):
             self._expire_at(order.intent, now if is_ending else order.intent.expires_at)
         return [self._fetch_fills(order, now)] if order.misses_fills else []
 
@@ -304,14 +328,21 @@ class OrderFlow:
 
     def cancel(self, order: Order, now: Nanos) -> list[Effect]:
         """Ask the venue to cancel a working order, and ask again until it has ended."""
-        self._expire_at(order.intent, now + self._cancel_repeat(order))
+        self.repeat_cancel(order, now)
         if order.is_in_doubt or order.state is OrderState.PREPARED:
             return []  # its own resolution comes first
         effects: list[Effect] = [CancelOrder(order.intent.symbol, order.intent.client_order_id)]
-        if can_move(order.state, OrderState.PENDING_CANCEL):
-            reason = "cancel requested"
-            effects.append(self._books.move(order, OrderState.PENDING_CANCEL, reason, now))
-        return effects
+        return effects + self.note_cancel(order, now)
+
+    def repeat_cancel(self, order: Order, now: Nanos) -> None:
+        """See to it that a cancel is asked for again, if the order has not ended by then."""
+        self._expire_at(order.intent, now + self._cancel_repeat(order))
+
+    def note_cancel(self, order: Order, now: Nanos) -> list[Effect]:
+        """Take note that a cancel of an order is about to be asked for."""
+        if not can_move(order.state, OrderState.PENDING_CANCEL):
+            return []
+        return [self._books.move(order, OrderState.PENDING_CANCEL, "cancel requested", now)]
 
     def _known(self, client_order_id: str) -> Order:
         order = self._ledger.find_order(client_order_id)
@@ -374,7 +405,9 @@ class OrderFlow:
             self._timers.set(
                 now + _FILLS_GRACE, TimerKind.COMPLETE_FILLS, order.intent.client_order_id
             )
-        if state in TERMINAL_KINDS:
+        if order.is_protective:
+            pass  # its strategy did not wish for it; it is told of fills
+        elif state in TERMINAL_KINDS:
             effects.append(self._teller.tell_order(order, TERMINAL_KINDS[state], now))
         elif was_in_flight and state is OrderState.ACCEPTED:
             effects.append(self._teller.tell_order(order, ReportKind.ACCEPTED, now))
@@ -401,6 +434,8 @@ class OrderFlow:
                 severity="warning",
             ),
         ]
+        if order.is_protective:
+            return effects  # what the position needs then is seen anew
         if retry_at is not None and order.attempt < ORDER_ATTEMPTS_MAX:
             delay = min(RETRY_DELAY << (order.attempt - 1), RETRY_DELAY_MAX)
             retry_at = max(retry_at, now + delay)
@@ -429,7 +464,7 @@ class OrderFlow:
         approved = None if is_void else self._approve(intent, now)
         if not isinstance(approved, ApprovedOrder):
             return [self._teller.tell_order(order, TERMINAL_KINDS[order.state], now)]
-        return self.submit(
+        return self._dispatch(
             approved,
             signal=signal,
             attempt=attempt,
@@ -451,7 +486,7 @@ class OrderFlow:
         return effects + self._fold_in(order, report, now)
 
 
-def _rests(intent: OrderIntent) -> bool:
+def rests(intent: OrderIntent) -> bool:
     """Tell whether an order may stay in the book until somebody cancels it."""
     return intent.order_type is not OrderType.MARKET and intent.time_in_force is TimeInForce.GTC
 

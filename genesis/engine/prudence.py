@@ -11,6 +11,7 @@ from genesis.engine.risk_facts import (
     entry_notional,
     refusal_of,
 )
+from genesis.limits import UNCOVERED_MAX
 from genesis.units import NANOS_PER_MS, notional, text_from_fixed
 
 
@@ -122,10 +123,42 @@ def _check_drawdown(case: RiskCase) -> Refusal | None:
     return None if fall < limit else amount_refusal(RefusalRule.DRAWDOWN, limit, fall)
 
 
+def _check_coverage(case: RiskCase) -> Refusal | None:
+    """Refuse to open anything while a position has been without a live stop for too long."""
+    if not case.facts.unprotected_for:
+        return None
+    limit, seen = UNCOVERED_MAX // NANOS_PER_MS, case.facts.unprotected_for // NANOS_PER_MS
+    return refusal_of(RefusalRule.UNPROTECTED, f"a stop within {limit} ms", f"none for {seen} ms")
+
+
+def _check_protection_room(case: RiskCase) -> Refusal | None:
+    """Refuse an entry whose protection would find no room at the venue.
+
+    A symbol has few places for conditional orders and lists, and each position takes one of each;
+    of its open orders, an entry and its protection may take three.
+    """
+    rules, filters = case.facts.instrument, case.facts.filters
+    ours = case.facts.protected_here
+    if ours is None:
+        return None
+    theirs_algo = max(0, filters.open_algo_orders - filters.own_algo_orders)
+    theirs = max(0, filters.open_orders - filters.own_orders)
+    rooms = [rules.max_algo_orders - theirs_algo] if rules.max_algo_orders else []
+    rooms += [rules.max_order_lists] if rules.max_order_lists else []
+    if rules.max_open_orders:
+        rooms.append((rules.max_open_orders - theirs) // _ORDERS_PER_POSITION)
+    room = min(rooms, default=ours + 1)
+    return None if ours < room else refusal_of(RefusalRule.PROTECTION_ROOM, max(0, room), ours)
+
+
+_ORDERS_PER_POSITION: Final = 3
+
 PRUDENCE: Final[tuple[RiskRule, ...]] = (
     _check_data_age,
     _check_price_collar,
     _check_canary,
+    _check_coverage,
+    _check_protection_room,
     _check_order_notional,
     _check_position,
     _check_exposure,

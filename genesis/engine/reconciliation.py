@@ -150,8 +150,8 @@ def orders_to_query(
     listed = {report.client_order_id for report in open_orders}
     return [
         order
-        for client_order_id, order in ledger.state.live_orders.items()
-        if client_order_id not in listed
+        for order in ledger.unsettled()
+        if order.intent.client_order_id not in listed
         and order.state not in {OrderState.PREPARED, OrderState.OUTCOME_UNKNOWN}
         and now - order.moved_at > RECONCILE_ORDER_AGE
     ]
@@ -165,8 +165,8 @@ def is_settled(ledger: Ledger, open_orders: Iterable[ExecutionReport]) -> bool:
     """
     listed = {report.client_order_id for report in open_orders}
     return not any(
-        order.is_terminal or order.misses_fills or client_order_id not in listed
-        for client_order_id, order in ledger.state.live_orders.items()
+        order.is_terminal or order.misses_fills or order.intent.client_order_id not in listed
+        for order in ledger.unsettled()
     )
 
 

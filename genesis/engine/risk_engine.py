@@ -81,7 +81,8 @@ def judge_list(
 def _check_state(case: RiskCase) -> Refusal | None:
     allowed = {EngineState.RUNNING}
     if is_reduction(case.intent):
-        allowed |= {EngineState.REDUCING, EngineState.HALTED}
+        # Stopping, too: what has filled in the last moment is to be protected.
+        allowed |= {EngineState.REDUCING, EngineState.HALTED, EngineState.STOPPING}
     if case.facts.state in allowed:
         return None
     return refusal_of(RefusalRule.ENGINE_STATE, EngineState.RUNNING.name, case.facts.state.name)

@@ -58,7 +58,10 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     Amounts are in the quote asset. `held` is the strategy's own position in the instrument,
     `working_entry` the unfilled quantity of its entries there, `exposure` the marked value of all
     positions and working entries, `available` the quote balance not reserved by working entries,
-    `canary` what a canary allows while there is one.
+    `canary` what a canary allows while there is one. `protected_here` counts the positions of other
+    strategies in the instrument that have a stop or will want one, None where there is no
+    protection; `unprotected_for` is for how
+    long the worst protected position has lacked one, 0 while none does for too long.
     """
 
     state: EngineState
@@ -78,6 +81,8 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     filters: FilterFacts
     venue: VenueNow
     canary: CanaryCap | None = None
+    protected_here: int | None = None
+    unprotected_for: Nanos = 0
 
 
 class RiskCase(NamedTuple):

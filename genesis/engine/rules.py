@@ -6,6 +6,7 @@ from typing import Final
 from genesis.config import Settings, Tier
 from genesis.engine.canary import CanaryRules
 from genesis.engine.order_flow import OrderRules
+from genesis.engine.protection import ProtectionRules
 from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
 from genesis.engine.signals.case import PARTS_PER_MILLION, ConfidenceRules, SignalRules, SizingRules
 from genesis.engine.slicing.desk import SlicingRules
@@ -96,6 +97,19 @@ def canary_rules(settings: Settings, program: str) -> CanaryRules | None:
         program=program,
         max_notional=fixed_from_decimal(canary.max_notional),
         duration=canary.duration_s * NANOS_PER_SECOND,
+    )
+
+
+def protection_rules(settings: Settings) -> ProtectionRules | None:
+    """Return how positions are protected, or None if they are not."""
+    protection = settings.protection
+    if not protection.enabled:
+        return None
+    return ProtectionRules(
+        stop_bps=_basis_points(protection.stop),
+        trailing_bps=_basis_points(protection.trailing),
+        trailing_step_bps=_basis_points(protection.trailing_step),
+        hold_max=protection.hold_max_s * NANOS_PER_SECOND,
     )
 
 

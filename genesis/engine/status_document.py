@@ -45,6 +45,7 @@ _RATE_LIMITS: Final = {
 }
 _BREAKER_STATES: Final[tuple[BreakerState, ...]] = ("closed", "half_open", "open")
 _NANOS_PER_US: Final = 1_000
+_MS_PER_SECOND: Final = 1_000
 _BYTES_PER_MIB: Final = 1 << 20
 
 
@@ -192,7 +193,19 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         halt_reason=account.halt_reason,
         canary=account.canary,
         parents=account.parents,
+        protection=account.protection,
+        problems=(*document.problems, *_unprotected(account)),
     )
+
+
+def _unprotected(account: AccountSummary) -> Iterator[str]:
+    """Say that positions have been without a live stop for too long."""
+    cover = account.protection
+    if cover.overdue:
+        yield (
+            f"{cover.overdue} positions without a live stop, {cover.worst} for "
+            f"{cover.longest_ms / _MS_PER_SECOND:.0f} s; no position is opened"
+        )
 
 
 def _summarize(process: ProcessFacts, page: BoardPage | None, now: Nanos) -> ProcessSummary:

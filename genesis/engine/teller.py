@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from genesis.domain.child_names import owner_number
+from genesis.domain.child_names import owner_number, parent_of
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.orders import Fill, OrderReport, OrderState, ReportKind, Side, Signal
 from genesis.engine.effects import Tell
+from genesis.engine.entries import ExitBegun
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
 from genesis.strategies.base import StrategySpec
@@ -77,6 +78,32 @@ class Teller:
         """Tell a strategy what became of its order."""
         intent = order.intent
         return self._tell(order, kind, intent.limit_price, intent.quantity, now)
+
+    def tell_unsent(self, begun: ExitBegun, now: Nanos) -> Tell:
+        """Tell a strategy that its approved exit will not be sent."""
+        intent, signal = begun.intent, begun.signal
+        if parent_of(signal.strategy_number, signal.sequence):
+            return self._tell_position(
+                owner_number(signal.strategy_number),
+                self.instrument_id(intent.symbol),
+                self._position(intent.strategy_id, intent.symbol),
+                now,
+            )
+        return Tell(
+            OrderReport(
+                report_sequence=self._next(),
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                signal_sequence=signal.sequence,
+                instrument_id=self.instrument_id(intent.symbol),
+                side=intent.side,
+                kind=ReportKind.NOT_EXECUTED,
+                price=intent.limit_price,
+                quantity=intent.quantity,
+                position=self._position(intent.strategy_id, intent.symbol),
+                at=now,
+            )
+        )
 
     def tell_fill(self, order: Order, fill: Fill, now: Nanos) -> Tell:
         """Tell a strategy of one execution, already booked."""

@@ -15,6 +15,7 @@ class TimerKind(enum.IntEnum):
     RETRY_SIGNAL = 4
     RECONCILE = 5
     REFRESH_LISTING = 6
+    PROTECT_POSITION = 7
 
 
 class Timers:

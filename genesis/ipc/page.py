@@ -148,6 +148,9 @@ class Gauge(enum.IntEnum):
     ORDERS_LIMIT_1D = 24
     BREAKER_STATE = 25  # of `exchange/circuit_breaker.py`
     REQUESTS_HELD_FOR_MS = 26  # by the venue: 0 where it does not
+    POSITIONS_COVERED = 27  # by a live stop at the venue
+    POSITIONS_UNCOVERED = 28
+    LONGEST_UNCOVERED_NS = 29
 
 
 NO_STRATEGY: Final = -1

@@ -12,10 +12,13 @@ from genesis.engine.effects import Effect
 from genesis.engine.entries import Entry, OrderPrepared
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
+from genesis.engine.order import Order
+from genesis.engine.protection_books import ProtectionBooks
+from genesis.engine.risk_facts import VenueNow
 from genesis.errors import StorageError
 from genesis.exchange.gateway import QueryOutcome
 from genesis.storage.entry_chain import Row
-from genesis.units import NANOS_PER_MS, Nanos
+from genesis.units import NANOS_PER_MS, Nanos, Quantity
 from scripts.simulation.disk import Disk
 
 _END_OF_TIME_MS: Final = 10**18
@@ -119,6 +122,41 @@ class _ForgetfulLedger(Ledger):
             order.booked_trades = _ForgetfulSet()
 
 
+class _NakedCore(ExecutionCore):
+    """Leaves positions without a stop."""
+
+    def protect(self, *, venue: VenueNow, now: Nanos) -> list[Effect]:
+        """Do nothing."""
+        del venue, now
+        return []
+
+
+class _BlindBooks(ProtectionBooks):
+    """Forgets that lots are for sale already."""
+
+    __slots__ = ()
+
+    def orders(self, strategy_id: str, symbol: str) -> dict[str, Order]:
+        """Return only what is on its way."""
+        known = super().orders(strategy_id, symbol)
+        return {name: order for name, order in known.items() if order.is_in_flight}
+
+    def locked(self, strategy_id: str, symbol: str) -> Quantity:
+        """Return nothing."""
+        del strategy_id, symbol
+        return 0
+
+
+class _BlindLedger(Ledger):
+    """Has a stop placed beside the one that is live."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.protection = _BlindBooks(self.state.protection)
+
+
 def _is_of_fill(row: Row) -> bool:
     return row.unique_key is not None and row.unique_key.startswith("fill:")
 
@@ -128,5 +166,7 @@ CONTROLS: Final[dict[str, Parts]] = {
     "no-fence": Parts(core=_FencelessCore),
     "no-journal": Parts(disk=_LyingDisk),
     "local-clock": Parts(core=_LocalClockCore),
+    "no-protection": Parts(core=_NakedCore),
+    "double-protection": Parts(ledger=_BlindLedger),
     "no-dedup": Parts(disk=_CarelessDisk, ledger=_ForgetfulLedger),
 }

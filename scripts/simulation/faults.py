@@ -54,6 +54,7 @@ class Faults:
     transfer_every: Nanos = _NEVER
     worker_restart_every: Nanos = _NEVER
     halt_every: Nanos = _NEVER
+    strike_every: Nanos = _NEVER
     stale_quote_share: float = 0.0
 
     def calm(self) -> None:
@@ -117,4 +118,5 @@ def swarm(chance: random.Random) -> Faults:
         worker_restart_every=every(5 * SECOND, 60 * SECOND),
         stale_quote_share=share(0.1),
         halt_every=every(5 * SECOND, 60 * SECOND),
+        strike_every=every(2 * SECOND, 30 * SECOND),
     )

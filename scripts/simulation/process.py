@@ -8,6 +8,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from typing import Final, Protocol
 
 from genesis.domain.market import Quote
@@ -18,6 +19,7 @@ from genesis.engine.effects import (
     Effect,
     EffectGroup,
     SubmitOrder,
+    SubmitOrderList,
     Tell,
 )
 from genesis.engine.execution import ExecutionCore
@@ -26,6 +28,7 @@ from genesis.engine.state_machine import EngineState
 from genesis.errors import StorageError
 from genesis.exchange.gateway import (
     BalanceUpdate,
+    ListSubmitOutcome,
     NotSent,
     StreamGap,
     SubmitOutcome,
@@ -37,9 +40,9 @@ from genesis.units import Nanos
 from scripts.simulation.clocks import EngineClockModel, VenueClockEstimate
 from scripts.simulation.disk import Disk
 from scripts.simulation.faults import MS, SECOND, Faults, draw, happens
+from scripts.simulation.protective_venue import ProtectiveVenue
 from scripts.simulation.questions import Questions
 from scripts.simulation.schedule import Schedule
-from scripts.simulation.venue import Venue
 from scripts.simulation.wire import Line
 
 _TRADING: Final = (EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED)
@@ -95,7 +98,7 @@ class Outside(Protocol):
         """Hear what would be logged."""
         ...
 
-    def on_sending(self, effect: SubmitOrder) -> None:
+    def on_sending(self, effect: SubmitOrder | SubmitOrderList) -> None:
         """Hear that an order is being written to the socket."""
         ...
 
@@ -116,7 +119,7 @@ class ExecutorProcess:
         *,
         core: ExecutionCore,
         disk: Disk,
-        venue: Venue,
+        venue: ProtectiveVenue,
         estimate: VenueClockEstimate,
         clock: EngineClockModel,
         schedule: Schedule,
@@ -315,7 +318,10 @@ class ExecutorProcess:
 
     def _enact(self, effects: Sequence[Effect]) -> None:
         self._queue.extend(effects)
-        if effects and not self._is_flush_asked:
+        if self.core.is_protection_due:
+            venue = VenueNow(self.line.estimate.now_ms())
+            self._queue.extend(self.core.protect(venue=venue, now=self._clock.now()))
+        if self._queue and not self._is_flush_asked:
             self._is_flush_asked = True
             self._later(0, self._flush)
 
@@ -394,7 +400,7 @@ class ExecutorProcess:
     def _carry_out(self, effect: Effect, injury: Injury | None) -> None:
         fails = injury is Injury.ERROR
         match effect:
-            case SubmitOrder():
+            case SubmitOrder() | SubmitOrderList():
                 self._send(effect, fails=fails)
             case Tell(report=report):
                 if not fails:
@@ -407,28 +413,43 @@ class ExecutorProcess:
                     self.line.cut()
                 self.questions.ask(effect)
 
-    def _send(self, effect: SubmitOrder, *, fails: bool) -> None:
+    def _send(self, effect: SubmitOrder | SubmitOrderList, *, fails: bool) -> None:
         """Write an order to the socket unless it is too old; a stop may come in between."""
-        client_order_id = effect.order.intent.client_order_id
-
-        def take(outcome: SubmitOutcome) -> None:
-            self._outside.note("outcome", (client_order_id, outcome))
-            now = self._clock.now()
-            self._enact(self.core.on_submit_outcome(client_order_id, outcome, now))
 
         def write() -> None:
             self._outside.on_sending(effect)
-            self.questions.submit(effect, take)
+            if isinstance(effect, SubmitOrder):
+                self.questions.submit(effect, partial(self._take_outcome, effect))
+            else:
+                self.questions.submit_list(effect, partial(self._take_list_outcome, effect))
 
         if self._clock.now() > effect.send_before:
-            take(NotSent("too old"))
+            self._take_failure(effect, NotSent("too old"))
         elif fails:
-            take(Unknown("the socket broke"))
+            self._take_failure(effect, Unknown("the socket broke"))
         elif happens(self._chance, self._faults.pause_share):
             self._stopped_in = write
             self.freeze(draw(self._chance, self._faults.pause_max))
         else:
             write()
+
+    def _take_failure(
+        self, effect: SubmitOrder | SubmitOrderList, outcome: NotSent | Unknown
+    ) -> None:
+        if isinstance(effect, SubmitOrder):
+            self._take_outcome(effect, outcome)
+        else:
+            self._take_list_outcome(effect, outcome)
+
+    def _take_outcome(self, effect: SubmitOrder, outcome: SubmitOutcome) -> None:
+        name = effect.order.intent.client_order_id
+        self._outside.note("outcome", (name, outcome))
+        self._enact(self.core.on_submit_outcome(name, outcome, self._clock.now()))
+
+    def _take_list_outcome(self, effect: SubmitOrderList, outcome: ListSubmitOutcome) -> None:
+        intent = effect.order_list.intent
+        self._outside.note("outcome", (intent.list_client_order_id, outcome))
+        self._enact(self.core.on_list_submit_outcome(intent, outcome, self._clock.now()))
 
     def _later(self, delay: Nanos, work: Callable[[], None]) -> None:
         self._schedule.after(delay, lambda: self.run(work))

@@ -10,6 +10,7 @@ import msgspec
 from genesis.domain.orders import ExecutionReport, Fill
 from genesis.engine.effects import (
     CancelOrder,
+    CancelOrderList,
     Effect,
     FetchInstruments,
     FetchTrades,
@@ -17,12 +18,15 @@ from genesis.engine.effects import (
     Reconcile,
     SearchTrades,
     SubmitOrder,
+    SubmitOrderList,
     answer_behind_cancel,
 )
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.reconciliation import VenueView
 from genesis.exchange.gateway import (
     CancelOutcome,
+    ListCancelOutcome,
+    ListSubmitOutcome,
     NoAnswer,
     NotSent,
     QueryOutcome,
@@ -33,8 +37,9 @@ from genesis.limits import READ_PATIENCE, READ_TIMEOUT, READ_TRIES
 from genesis.units import Amount, Nanos
 from scripts.simulation.clocks import EngineClockModel
 from scripts.simulation.faults import SECOND, Faults, draw, happens
+from scripts.simulation.protective_venue import ProtectiveVenue
 from scripts.simulation.schedule import Schedule
-from scripts.simulation.venue import AHEAD_MAX_MS, WINDOW_MS, Venue
+from scripts.simulation.venue import AHEAD_MAX_MS, WINDOW_MS
 from scripts.simulation.wire import Line
 
 _T = TypeVar("_T")
@@ -62,7 +67,7 @@ class Questions:
         self,
         *,
         core: ExecutionCore,
-        venue: Venue,
+        venue: ProtectiveVenue,
         line: Line,
         clock: EngineClockModel,
         schedule: Schedule,
@@ -92,9 +97,25 @@ class Questions:
             then=then,
         )
 
+    def submit_list(
+        self, effect: SubmitOrderList, then: Callable[[ListSubmitOutcome], None]
+    ) -> None:
+        """Write a list to the socket."""
+        place = partial(self._venue.place_list, effect.order_list.intent, effect.timestamp_ms)
+        lost: ListSubmitOutcome = Unknown("no reply")
+        self._line.ask(
+            place,
+            lost=lost,
+            unsent=NotSent("not connected"),
+            timeout=REPLY_TIMEOUT,
+            then=then,
+        )
+
     def ask(self, effect: Effect) -> None:
         """Put the question of an effect."""
         match effect:
+            case CancelOrderList():
+                self._cancel_list(effect)
             case CancelOrder(client_order_id=name):
                 self._cancel(name, partial(self._on_canceled, name))
             case QueryOrder():
@@ -219,6 +240,30 @@ class Questions:
             unsent=NotSent("not connected"),
             timeout=REPLY_TIMEOUT,
             then=then,
+        )
+
+    def _cancel_list(self, effect: CancelOrderList) -> None:
+        def cancel() -> ListCancelOutcome:
+            return self._venue.cancel_list(effect.list_client_order_id, effect.legs)
+
+        def arrive(reply: Callable[[ListCancelOutcome], None]) -> None:
+            if happens(self._chance, self._faults.server_error_share):
+                if happens(self._chance, 0.5):
+                    cancel()
+                reply(Unknown("503"))
+                return
+            reply(cancel())
+
+        def take(outcome: ListCancelOutcome) -> None:
+            self._enact(self._core.on_list_cancel_outcome(effect, outcome, self._clock.now()))
+
+        lost: ListCancelOutcome = Unknown("no reply")
+        self._line.ask(
+            arrive,
+            lost=lost,
+            unsent=NotSent("not connected"),
+            timeout=REPLY_TIMEOUT,
+            then=take,
         )
 
     def _ask_time(self, then: Callable[[int | NoAnswer], None]) -> None:

@@ -49,7 +49,7 @@ class WishfulStrategy:
         self.goals = goals
         self.highest_goal = max(goals)
         self.position: Quantity = 0
-        self._instrument = instrument
+        self.instrument = instrument
         self._price = price
         self._chance = chance
         self._publish = publish
@@ -96,24 +96,33 @@ class WishfulStrategy:
 
     def _is_near(self, missing: Quantity) -> bool:
         """Tell whether what is missing is too little to trade, as after fees in the base asset."""
-        quantity = self._instrument.floor_quantity(abs(missing))
-        return not self._instrument.is_sellable(self._price * 99 // 100, quantity)
+        quantity = self.instrument.floor_quantity(abs(missing))
+        return not self.instrument.is_sellable(self._price * 99 // 100, quantity)
+
+    def _protection(self) -> tuple[Price, Price]:
+        """Name a stop, a target, both or neither."""
+        stop = self._price * 97 // 100 if happens(self._chance, 0.5) else 0
+        target = self._price * 103 // 100 if happens(self._chance, 0.7) else 0
+        return stop, target
 
     def _signal(self, missing: Quantity, now: Nanos) -> Signal:
         side = Side.BUY if missing > 0 else Side.SELL
+        stop, target = self._protection() if side is Side.BUY else (0, 0)
         is_limit = happens(self._chance, 0.4)
         return Signal(
             strategy_number=self.spec.number,
             epoch=self._epoch,
             sequence=self._sequence,
-            instrument_id=self._instrument.instrument_id,
+            instrument_id=self.instrument.instrument_id,
             side=side,
             action=SignalAction.ENTER if side is Side.BUY else SignalAction.EXIT,
             order_type=OrderType.LIMIT if is_limit else OrderType.MARKET,
             time_in_force=self._chance.choice([TimeInForce.GTC, TimeInForce.IOC]),
             confidence=0.5,
             limit_price=self._price if is_limit else 0,
-            quantity=self._instrument.floor_quantity(abs(missing)),
+            stop_price=stop,
+            target_price=target,
+            quantity=self.instrument.floor_quantity(abs(missing)),
             position=self.position,
             expires_at=now + self._chance.choice(_VALID_FOR),
             received_at=now,

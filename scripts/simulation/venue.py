@@ -6,14 +6,15 @@ request waits there for a bounded time, and lists lag behind the engine while ca
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from genesis.domain.instruments import TRADING, Instrument, InstrumentCatalogue
 from genesis.domain.orders import (
+    NO_ORDER_LIST,
     TERMINAL_STATES,
     ExecutionReport,
     Fill,
@@ -49,6 +50,7 @@ _RESTS_FOR_MAX: Final[Nanos] = 20 * SECOND
 _HALTED_FOR_MAX: Final[Nanos] = 20 * SECOND
 
 Reply = Callable[[SubmitOutcome], None]
+_Outcome = TypeVar("_Outcome")
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class VenueOrder:
     venue_order_id: int
     created_at: Nanos
     is_external: bool = False
+    order_list: str = ""
+    is_waiting: bool = False
     state: OrderState = OrderState.ACCEPTED
     filled: Quantity = 0
     amount: Amount = 0
@@ -71,7 +75,10 @@ class VenueOrder:
 
 
 class Venue:
-    """One account at the venue. `emit` takes its user events, `watch` every trade of it."""
+    """One account at the venue.
+
+    `emit` takes its user events, `watch` every trade of it, `on_opened` every order that it takes.
+    """
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class Venue:
         balances: dict[str, Amount],
         emit: Callable[[UserEvent], None],
         watch: Callable[[VenueOrder, Fill], None],
+        on_opened: Callable[[VenueOrder], None],
     ) -> None:
         self._schedule = schedule
         self._chance = chance
@@ -92,6 +100,7 @@ class Venue:
         self._prices = prices
         self._emit = emit
         self._watch = watch
+        self._on_opened = on_opened
         self.balances = balances
         self.orders: list[VenueOrder] = []
         self.trades: list[Fill] = []
@@ -112,6 +121,14 @@ class Venue:
 
     def place(self, intent: OrderIntent, timestamp_ms: int, reply: Reply) -> None:
         """Take a placement off the wire: check it, forward it, match it, reply to it."""
+        self._receive(lambda: self._match(intent), timestamp_ms, reply)
+
+    def _receive(
+        self,
+        match: Callable[[], _Outcome],
+        timestamp_ms: int,
+        reply: Callable[[_Outcome | Rejected | Unknown], None],
+    ) -> None:
         if not self._is_timely(timestamp_ms):
             reply(Rejected(-1021, "Timestamp is outside of the recvWindow.", retryable=True))
             return
@@ -130,7 +147,7 @@ class Venue:
             if self.now_ms - timestamp_ms > WINDOW_MS:
                 answer(Rejected(-1021, "Timestamp is outside of the recvWindow.", retryable=True))
                 return
-            self._later(self._faults.queue_max, lambda: answer(self._match(intent)))
+            self._later(self._faults.queue_max, lambda: answer(match()))
 
         self._later(self._faults.forward_max, forward)
 
@@ -141,6 +158,18 @@ class Venue:
             return NotOpen("Unknown order sent.")
         self._end(order, OrderState.CANCELED)
         return Accepted(self._report(order, self._schedule.now))
+
+    def open_sales(self, symbol: str) -> list[VenueOrder]:
+        """Return the open sell orders of a symbol, as the matching engine knows them."""
+        return [
+            order
+            for order in self._open.values()
+            if order.intent.symbol == symbol and order.intent.side is Side.SELL
+        ]
+
+    def price_of(self, symbol: str) -> Price:
+        """Return about what a symbol trades at."""
+        return self._prices[symbol]
 
     def query(self, client_order_id: str, as_of: Nanos) -> QueryOutcome:
         """Show the latest order of an id, as a list that lags shows it."""
@@ -243,18 +272,34 @@ class Venue:
         if not self._can_pay(intent, price):
             reason = "Account has insufficient balance for requested action."
             return Rejected(-2010, reason, retryable=False)
+        order = self._open_order(intent, is_external=is_external)
+        fills = self._execute(order, price)
+        return Accepted(self._report(order, self._schedule.now), tuple(fills))
+
+    def _open_order(
+        self, intent: OrderIntent, *, is_external: bool = False, order_list: str = ""
+    ) -> VenueOrder:
         self._ids += 1
-        order = VenueOrder(intent, 10_000 + self._ids, self._schedule.now, is_external)
+        order = VenueOrder(
+            intent,
+            10_000 + self._ids,
+            self._schedule.now,
+            is_external=is_external,
+            order_list=order_list,
+            is_waiting=intent.order_type.is_conditional,
+        )
         self.orders.append(order)
         self._open[intent.client_order_id] = order
         self._note(order)
+        self._on_opened(order)
         self._emit(self._report(order, self._schedule.now))
-        fills = self._execute(order, price)
-        return Accepted(self._report(order, self._schedule.now), tuple(fills))
+        return order
 
     def _execute(self, order: VenueOrder, price: Price) -> list[Fill]:
         """Fill what fills at once; end or rest the remainder."""
         intent = order.intent
+        if intent.order_type.is_conditional:
+            return []  # until its price is struck
         rests = intent.order_type is not OrderType.MARKET and (
             intent.time_in_force is TimeInForce.GTC
         )
@@ -380,6 +425,10 @@ class Venue:
             event_at=self._schedule.now,
             received_at=self._schedule.now,
             fill=trade,
+            order_type=intent.order_type,
+            trigger_price=intent.trigger_price,
+            is_waiting=order.is_waiting,
+            venue_list_id=int(bool(order.order_list)) or NO_ORDER_LIST,
         )
 
     def _price(self, intent: OrderIntent) -> Price:
@@ -391,7 +440,10 @@ class Venue:
         instrument = self._instrument(intent.symbol)
         if intent.side is Side.BUY:
             return self.balances[instrument.quote_asset] >= notional(price, intent.quantity)
-        return self.balances[instrument.base_asset] >= intent.quantity
+        locked = locked_quantity(
+            order for order in self._open.values() if order.intent.symbol == intent.symbol
+        )
+        return self.balances[instrument.base_asset] - locked >= intent.quantity
 
     def _instrument(self, symbol: str) -> Instrument:
         instrument = self._catalogue.by_symbol(symbol)
@@ -406,7 +458,18 @@ class Venue:
         self._schedule.after(draw(self._chance, most), action)
 
 
-def _swallow(_outcome: SubmitOutcome) -> None:
+def locked_quantity(orders: Iterable[VenueOrder]) -> Quantity:
+    """Return what open sales may still sell; those of one list share their lots."""
+    by_list: dict[str, Quantity] = {}
+    for order in orders:
+        if order.intent.side is Side.SELL and order.is_open:
+            key = order.order_list or order.intent.client_order_id
+            left = order.intent.quantity - order.filled
+            by_list[key] = max(by_list.get(key, 0), left)
+    return sum(by_list.values())
+
+
+def _swallow(_outcome: object) -> None:
     """Reply nothing."""
 
 

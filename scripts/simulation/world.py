@@ -16,94 +16,38 @@ import msgspec
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.orders import OrderReport, Signal
-from genesis.engine.effects import Announce, Effect, SubmitOrder
+from genesis.engine.effects import Announce, Effect, SubmitOrder, SubmitOrderList
 from genesis.engine.execution import ExecutionCore
-from genesis.engine.order_flow import OrderRules
-from genesis.engine.risk_facts import RiskLimits
-from genesis.engine.signals.case import ConfidenceRules, SignalRules, SizingRules
+from genesis.engine.protection import ProtectionRules
 from genesis.exchange.gateway import UserEvent
 from genesis.strategies.base import StrategySpec
-from genesis.units import SCALE, Amount, Nanos, Price
+from genesis.units import SCALE, Nanos, Price
 from scripts.simulation.checker import Checker
 from scripts.simulation.clocks import EngineClockModel, VenueClockEstimate
 from scripts.simulation.controls import Parts
 from scripts.simulation.disk import Disk
 from scripts.simulation.faults import MS, SECOND, Faults, happens, swarm
 from scripts.simulation.process import Ending, ExecutorProcess, Injury
+from scripts.simulation.protective_venue import ProtectiveVenue
+from scripts.simulation.rulebook import (
+    CAPITAL,
+    CATALOGUE,
+    LIMITS,
+    PRICES,
+    RULES,
+    SIGNAL_RULES,
+)
 from scripts.simulation.schedule import Action, Schedule
 from scripts.simulation.strategies import WishfulStrategy, goals_of
-from scripts.simulation.venue import FEE_ASSET, WINDOW_MS, Venue
+from scripts.simulation.venue import FEE_ASSET
 
 START: Final[Nanos] = 1_780_000_000 * SECOND
 CHAOS_MIN: Final[Nanos] = 15 * SECOND
 CHAOS_MAX: Final[Nanos] = 60 * SECOND
 CALM_MAX: Final[Nanos] = 240 * SECOND
-MARGIN_MS: Final = 10_000
-CAPITAL: Final[Amount] = 100_000 * SCALE
-ACCOUNT_TAG: Final = "00"
-_PRICES: Final[dict[str, Price]] = {"BTCUSDT": 60_000 * SCALE, "ETHUSDT": 3_000 * SCALE}
 _SPREAD_HALF: Final[Price] = SCALE // 100
 _RESTART_MAX: Final[Nanos] = 3 * SECOND
 _BOOT_MAX: Final[Nanos] = 20 * SECOND
-
-
-def _instrument(row: int, symbol: str) -> Instrument:
-    return Instrument(
-        instrument_id=row,
-        symbol=symbol,
-        base_asset=symbol.removesuffix("USDT"),
-        quote_asset="USDT",
-        tick_size=SCALE // 100,
-        step_size=SCALE // 100_000,
-        min_price=SCALE // 100,
-        max_price=1_000_000 * SCALE,
-        min_quantity=SCALE // 100_000,
-        max_quantity=9_000 * SCALE,
-        market_max_quantity=141 * SCALE,
-        min_notional=5 * SCALE,
-        max_notional=9_000_000 * SCALE,
-    )
-
-
-CATALOGUE: Final = InstrumentCatalogue(
-    [_instrument(row, symbol) for row, symbol in enumerate(_PRICES)]
-)
-LIMITS: Final = RiskLimits(
-    position_bps=500,
-    exposure_bps=6_000,
-    order_notional_max=10_000 * SCALE,
-    open_orders_max=200,
-    open_orders_per_strategy_max=4,
-    orders_per_second_max=10,
-    price_collar_bps=100,
-    data_age_max=2 * SECOND,
-    daily_loss_max=50_000 * SCALE,
-    drawdown_halt_bps=5_000,
-)
-SIGNAL_RULES: Final = SignalRules(
-    sizing=SizingRules(
-        allotment_ppm=600_000,
-        position_ppm=50_000,
-        strategy_count=4,
-        risk_ppm=10_000,
-        stop_assumed_ppm=20_000,
-        kelly_trips=30,
-        kelly_part_ppm=250_000,
-        kelly_least_ppm=1_000,
-        kelly_most_ppm=20_000,
-        volatility_full_ppm=10_000,
-    ),
-    confidence=ConfidenceRules(
-        minimum=3_000, prior_trips=30, usual_spread_bps=5, data_age_max=2 * SECOND
-    ),
-    signals_per_second_max=10,
-)
-RULES: Final = OrderRules(
-    account_tag=ACCOUNT_TAG,
-    receive_window_ms=WINDOW_MS,
-    fence_margin_ms=MARGIN_MS,
-    send_age_max=200 * MS,
-)
 
 
 @dataclass(slots=True)
@@ -141,12 +85,12 @@ class World:
             self._schedule, self.chance, self.faults, "full" if durability == "full" else "venue"
         )
         self.checker = Checker(self._disk)
-        self._venue = Venue(
+        self._venue = ProtectiveVenue(
             schedule=self._schedule,
             chance=self.chance,
             faults=self.faults,
             catalogue=CATALOGUE,
-            prices=_PRICES,
+            prices=PRICES,
             balances={
                 "USDT": 2 * CAPITAL,
                 "BTC": 10 * SCALE,
@@ -155,6 +99,7 @@ class World:
             },
             emit=self._emit,
             watch=self.checker.on_trade,
+            on_opened=self.checker.on_opened,
         )
         self._epoch = 0
         self._boots = 1
@@ -171,6 +116,7 @@ class World:
             self._restart_worker(strategy)
             self._act(strategy)
         self._befall()
+        self._look_at_cover()
         self._schedule.run_until(START + self.plan.chaos, self._is_wrong)
         if self._is_wrong():
             return self.checker.violations
@@ -183,11 +129,12 @@ class World:
         if not self._is_wrong() and not self._is_all_well():
             self._complain()
         self._stop()
-        numbers = {each.spec.strategy_id: number for number, each in self._strategies.items()}
-        self.checker.check_end(self._venue, numbers)
+        self.checker.check_end(self._venue, self._holders())
         self.counts["virtual seconds"] = (self._schedule.now - START) // SECOND
         self.counts["orders"] = len(self._venue.orders)
         self.counts["trades"] = len(self._venue.trades)
+        self.counts["lists"] = self._venue.lists
+        self.counts["struck"] = self._venue.struck
         return self.checker.violations
 
     # What a process needs of the world
@@ -197,7 +144,7 @@ class World:
         now = self._clock.now()
         quotes = {}
         for instrument in CATALOGUE:
-            price = _PRICES[instrument.symbol]
+            price = PRICES[instrument.symbol]
             is_stale = happens(self.chance, self.faults.stale_quote_share)
             received_at = now - (3 * SECOND if is_stale else 5 * MS)
             quotes[instrument.instrument_id] = Quote(
@@ -246,9 +193,9 @@ class World:
         elif announced.event == "engine_recovered" and announced.fields["state"] == "HALTED":
             self._call_person()
 
-    def on_sending(self, effect: SubmitOrder) -> None:
+    def on_sending(self, effect: SubmitOrder | SubmitOrderList) -> None:
         """Hear that an order is being written to the socket."""
-        self.note("sends", effect.order.intent.client_order_id)
+        self.note("sends", effect)
         self.checker.on_sending(effect)
 
     def injury_of(self, effect: Effect) -> Injury | None:
@@ -284,7 +231,7 @@ class World:
         strategies = {}
         for number in range(1, 1 + self.chance.randrange(1, 5)):
             instrument = self.chance.choice(list(CATALOGUE))
-            price = _PRICES[instrument.symbol]
+            price = PRICES[instrument.symbol]
             spec = StrategySpec(
                 strategy_id=f"wishful-{number}",
                 number=number,
@@ -317,6 +264,7 @@ class World:
             capital=CAPITAL,
             ledger=ledger,
             epoch=self._epoch,
+            protection_rules=ProtectionRules(),
         )
         estimate = VenueClockEstimate(self._schedule, self._clock, self.chance, self.faults)
         process = ExecutorProcess(
@@ -368,6 +316,7 @@ class World:
         self._repeat(faults.transfer_every, self._transfer)
         self._repeat(faults.worker_restart_every, self._restart_any_worker)
         self._repeat(faults.halt_every, self._venue.halt)
+        self._repeat(faults.strike_every, self._venue.strike)
         self._repeat(5 * SECOND, self._disk.sync)
 
     def _repeat(self, mean: Nanos, action: Action) -> None:
@@ -380,6 +329,20 @@ class World:
 
         if mean < CHAOS_MAX * 10:
             self._schedule.after(round(self.chance.expovariate(1 / mean)), act)
+
+    def _look_at_cover(self) -> None:
+        """Have every position looked at, again and again, until the world ends."""
+        core = None if self._process is None else self._process.core
+        self.checker.look_at_cover(
+            self._venue, core, self._holders(), self._schedule.now, is_calm=self._is_calm
+        )
+        self._schedule.after(500 * MS, self._look_at_cover)
+
+    def _holders(self) -> dict[int, tuple[str, Instrument]]:
+        return {
+            number: (strategy.spec.strategy_id, strategy.instrument)
+            for number, strategy in self._strategies.items()
+        }
 
     def _kill(self) -> None:
         if self._process is not None:

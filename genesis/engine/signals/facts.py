@@ -61,6 +61,7 @@ class SignalFacts:
         if not is_judged:
             pace.note(now)
         working = self.working(strategy_id, instrument.symbol)
+        waiting = self._ledger.protection.waiting_exit(strategy_id, instrument.symbol)
         state = self._ledger.state
         return SignalContext(
             strategy_id=strategy_id,
@@ -69,7 +70,7 @@ class SignalFacts:
             equity=self._valuation.equity,
             held=self._ledger.position(strategy_id, instrument.symbol).quantity,
             working_entry=working.entry,
-            working_exit=working.exit,
+            working_exit=working.exit + (waiting.intent.quantity if waiting else 0),
             sale_of_others=working.sale_of_others,
             is_judged=is_judged,
             signals_in_last_second=pace.in_last_second(now),
@@ -79,10 +80,18 @@ class SignalFacts:
             entry_max=entry_max,
         )
 
-    def working(self, strategy_id: str, symbol: str, judged: OrderIntent | None = None) -> Working:
+    def working(
+        self,
+        strategy_id: str,
+        symbol: str,
+        judged: OrderIntent | None = None,
+        *,
+        with_claims: bool = True,
+    ) -> Working:
         """Return what a strategy has working in one instrument, and what others sell there.
 
-        What its parent has yet to place is a part of it, beside `judged` if that is a child.
+        What its parent has yet to place is a part of it, beside `judged` if that is a child; but
+        not for protection, which lets go of the lots when the parent wants them.
         """
         entry = exit_ = 0
         sale = None
@@ -98,7 +107,7 @@ class SignalFacts:
             elif intent.side is Side.SELL and _rests(order):
                 price = intent.limit_price
                 sale = price if sale is None or price < sale else sale
-        for claim in claims(self._ledger.state, judged):
+        for claim in claims(self._ledger.state, judged) if with_claims else ():
             if claim.is_of(strategy_id, symbol):
                 entry += claim.entry
                 exit_ += claim.exit

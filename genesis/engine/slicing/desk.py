@@ -19,7 +19,7 @@ from genesis.engine.effects import Announce, Effect
 from genesis.engine.entries import ParentEnded, ParentOpened, SignalId
 from genesis.engine.judgement import Judge
 from genesis.engine.ledger import Ledger
-from genesis.engine.order_flow import OrderFlow
+from genesis.engine.order_flow import Dispatch, OrderFlow
 from genesis.engine.risk_facts import CanaryCap, VenueNow
 from genesis.engine.slicing.decision import Child, End, Sight, Wait, decide, smallest_child
 from genesis.engine.slicing.fold import working_of_parent
@@ -66,7 +66,8 @@ class MarketFacts(NamedTuple):
 class SlicingDesk:
     """All parents of one executor's life.
 
-    `standing_of` returns the engine's state, and what a canary allows of a symbol.
+    `standing_of` returns the engine's state, and what a canary allows of a symbol; `dispatch` sends
+    a child, if need be when protection has let go of its lots.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class SlicingDesk:
         strategies: Iterable[StrategySpec],
         books: Bookkeeper,
         flow: OrderFlow,
+        dispatch: Dispatch,
         judge: Judge,
         standing_of: StandingOf,
         rules: SlicingRules,
@@ -87,6 +89,7 @@ class SlicingDesk:
         self._strategies = {spec.strategy_id: spec for spec in strategies}
         self._books = books
         self._flow = flow
+        self._dispatch = dispatch
         self._judge = judge
         self._standing_of = standing_of
         self._rules = rules
@@ -199,13 +202,16 @@ class SlicingDesk:
         self, parent: ParentOrder, child: Child, sight: Sight, venue_ms: int, now: Nanos
     ) -> list[Effect]:
         """Have a child approved and sent; a refusal is heard again at the next look."""
+        if self._ledger.protection.waiting_exit(parent.strategy_id, parent.symbol) is not None:
+            return []  # the one before it waits for its lots
         name = SignalId(
             child_number(parent.strategy_number),
             self._epoch,
             child_sequence(parent.number, parent.children + 1),
         )
         intent = _child_intent(parent, child, sight, self._flow.order_id(name, attempt=1), now)
-        verdict = self._judge.approve(intent, *self._standing_of(parent.symbol), now)
+        state, cap = self._standing_of(parent.symbol)
+        verdict = self._judge.approve(intent, state, cap, now, is_sent_now=False)
         self._placed_at[parent.number] = now
         before = self.holds.get(parent.number, "")
         if isinstance(verdict, Refusal):
@@ -220,7 +226,7 @@ class SlicingDesk:
             }
             return [Announce("child_refused", fields, severity="warning")]
         self.holds[parent.number] = ""
-        return self._flow.submit(
+        return self._dispatch(
             verdict,
             signal=name,
             attempt=1,

@@ -244,7 +244,8 @@ PAIR_CASES: dict[str, tuple[dict[str, object], dict[str, object], dict[str, obje
     "an ordinary pair": ({}, {}, {}, "approved"),
     "what is held is sold already": ({}, {"working_exit": 1}, {}, "holding"),
     "halted all the same": ({}, {"state": EngineState.HALTED}, {}, "approved"),
-    "stopping": ({}, {"state": EngineState.STOPPING}, {}, "engine_state"),
+    "stopping": ({}, {"state": EngineState.STOPPING}, {}, "approved"),
+    "recovering": ({}, {"state": EngineState.RECOVERING}, {}, "engine_state"),
     "no form": ({"order_type": OrderType.LIMIT}, {}, {}, "form"),
     "a price off the tick": ({"limit_price": PRICE * 2 + 1}, {}, {}, "price_filter"),
     "stale and deep in loss": (

@@ -184,6 +184,7 @@ def test_the_fold_has_a_version() -> None:
         "stopped_cleanly",
         "live_orders",
         "settled_orders",
+        "protection",
         "positions",
         "opening_balances",
         "balance_changes",
@@ -209,4 +210,4 @@ def test_the_fold_has_a_version() -> None:
         "ended_parents",
         "parents_opened",
     )
-    assert len(Order.__struct_fields__) == 17
+    assert len(Order.__struct_fields__) == 19

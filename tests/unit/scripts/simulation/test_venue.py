@@ -42,6 +42,7 @@ class Counter:
             balances={"USDT": 10_000 * SCALE, "BTC": SCALE, "BNB": SCALE},
             emit=self.events.append,
             watch=lambda _order, _trade: None,
+            on_opened=lambda _order: None,
         )
 
     def wait(self, nanos: int = SECOND) -> None:

@@ -75,6 +75,24 @@ def test_stop_returns_when_the_engine_is_gone(
     assert list(state_dir.iterdir()) == []
 
 
+def test_execute_passes_an_operator_s_words_on(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was opened comes back in a line; an order is ended by its number."""
+    start_engine()
+    curve = state_dir.parent / "curve.txt"
+    curve.write_text("3\n1\n")
+    words = ["--side", "buy", "--notional", "50000", "--algo", "vwap", "--over", "1m"]
+    state = ["--state", str(state_dir)]
+
+    assert main(["execute", *words, "--curve", str(curve), *state]) == 0
+    assert capsys.readouterr().out.startswith("opened: parent parent, buy")
+    assert main(["execute", "--cancel", "3", *state]) == 0
+    assert capsys.readouterr().out == "canceled: parent 3\n"
+    assert main(["execute", "--cancel", "3", *words, *state]) == 64
+    assert "--cancel N stands alone" in capsys.readouterr().err
+
+
 def test_an_engine_that_does_not_stop_is_named(
     start_engine: StartEngine,
     state_dir: Path,

@@ -15,9 +15,11 @@ from genesis.control_socket import Command, ControlServer, Peer
 from genesis.errors import UsageError
 from tests.support.statuses import TRADING
 
+_OPENED = ("parent", "side", "quantity", "symbol", "algorithm", "arrival_price", "curve", "over_s")
+
 
 async def serve(path: Path, *, is_deaf: bool) -> None:
-    """Answer `status` and `stop`; end after a `stop`."""
+    """Answer `status`, `execute` with its own words, and `stop`; end after a `stop`."""
     stopping = asyncio.Event()
 
     async def respond(command: Command, _peer: Peer) -> Mapping[str, object]:
@@ -28,6 +30,10 @@ async def serve(path: Path, *, is_deaf: bool) -> None:
             if not is_deaf:
                 stopping.set()
             return {}
+        if command.command == "execute":
+            return {name: command.arguments.get(name, name) for name in _OPENED}
+        if command.command == "cancel_parent":
+            return {"parent": command.arguments["number"]}
         raise UsageError(f"unknown command {command.command!r}")
 
     server = ControlServer(path, respond)

@@ -3,7 +3,7 @@
 from genesis.engine.ledger_state import LedgerState
 from genesis.engine.slicing.desk import SlicingDesk
 from genesis.engine.slicing.parent import ParentOrder
-from genesis.limits import PARENTS_SHOWN_MAX
+from genesis.limits import PARENT_WORDS_CHARS_MAX, PARENTS_SHOWN_MAX
 from genesis.status import ParentSummary
 from genesis.units import Nanos, text_from_fixed
 
@@ -39,6 +39,6 @@ def _summarize(parent: ParentOrder, held_by: str, now: Nanos) -> ParentSummary:
         children=parent.children,
         opened_at=parent.opened_at,
         ended_at=parent.ended_at,
-        held_by=held_by,
-        end=parent.end,
+        held_by=held_by[:PARENT_WORDS_CHARS_MAX],
+        end=parent.end[:PARENT_WORDS_CHARS_MAX],
     )

@@ -11,6 +11,8 @@ from genesis.engine.control import (
     Drain,
     Drained,
     Failed,
+    Instruct,
+    Instructed,
     PauseStrategy,
     PositionSummary,
     Ready,
@@ -25,7 +27,7 @@ from genesis.engine.control import (
     failed,
 )
 from genesis.errors import LinkError
-from genesis.status import ExternalOrderSummary, ExternalSummary
+from genesis.status import ExternalOrderSummary, ExternalSummary, ParentSummary
 
 SUMMARY = AccountSummary(
     equity="100000.00000001",
@@ -46,7 +48,10 @@ SUMMARY = AccountSummary(
 )
 
 
-@pytest.mark.parametrize("message", [Drain(), Stop(), Checkpoint(), PauseStrategy("ema-1")])
+@pytest.mark.parametrize(
+    "message",
+    [Drain(), Stop(), Checkpoint(), PauseStrategy("ema-1"), Instruct(1, "execute", {"a": "b"})],
+)
 def test_what_a_child_is_told_survives_the_way(message: ToChild) -> None:
     """Every message to a child is read as what was sent."""
     assert decode_to_child(encode(message)) == message
@@ -60,6 +65,8 @@ def test_what_a_child_is_told_survives_the_way(message: ToChild) -> None:
         Stopped({"fills": 2}),
         Failed(78, "no key"),
         Trouble("x"),
+        Instructed(1, {"parent": 2}),
+        Instructed(1, error="no"),
         SUMMARY,
     ],
 )
@@ -100,6 +107,29 @@ def test_last_words_are_cut_to_a_line_an_operator_can_read() -> None:
     assert len(failed(70, "x" * 10**6).message) == limits.FAILURE_MESSAGE_CHARS_MAX
 
 
+def longest_parent(number: str) -> ParentSummary:
+    """Return a parent order with the longest words it may have."""
+    return ParentSummary(
+        number=10**9,
+        strategy_id="s" * 64,
+        symbol="S" * 16,
+        side="SELL",
+        algorithm="iceberg",
+        quantity=number,
+        filled_quantity=number,
+        arrival_price=number,
+        average_price=number,
+        slippage_bps=-1234.567,
+        schedule_error=0.123456,
+        behind=-0.123456,
+        children=10**6,
+        opened_at=10**19,
+        ended_at=10**19,
+        held_by="h" * limits.PARENT_WORDS_CHARS_MAX,
+        end="e" * limits.PARENT_WORDS_CHARS_MAX,
+    )
+
+
 def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
     """All the differences, suspended symbols, foreign orders and rules that it may hold."""
     symbols = [f"{n:016}" for n in range(100)]
@@ -125,5 +155,6 @@ def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
             last_orders=(order,) * limits.EXTERNAL_SHOWN_MAX,
         ),
         halt_reason="y" * 200,
+        parents=(longest_parent(number),) * limits.PARENTS_SHOWN_MAX,
     )
     assert len(encode(full)) <= limits.ACCOUNT_REST_BYTES_MAX

@@ -120,6 +120,8 @@ assert CLOCK_OFFSET_LARGE < CLOCK_OFFSET_MAX, "a warning comes before a refusal"
 
 SETTLED_ORDERS_KEPT: Final = 4_096  # late reports of one this old do not occur
 SETTLED_ORDERS_SPARE: Final = 512  # kept beyond that, and then forgotten together
+ROUND_TRIPS_KEPT: Final = 32  # of one strategy in one instrument
+POSITION_TRADES_KEPT: Final = 64  # of one position; a trade may come late by so many others
 TRANSFERS_KEPT: Final = 256  # the venue announces each once; reports repeat within seconds
 EXTERNAL_ORDERS_KEPT: Final = 4_096  # of the account, not ours
 EXTERNAL_TRADES_KEPT: Final = 4_096  # of them, since balances last agreed or still to be booked

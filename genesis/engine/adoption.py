@@ -224,6 +224,7 @@ class Adoption:
             receive_window_ms=self._rules.receive_window_ms,
             signal_at=now,
             at=now,
+            step_size=instrument.step_size,
         )
         return [
             self._books.record(entry),

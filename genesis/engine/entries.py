@@ -99,7 +99,8 @@ class OrderPrepared(msgspec.Struct, frozen=True, gc=False, tag="prepared"):
     venue may take it: after their sum, on the venue's clock, nothing new of it can enter the book.
     `attempt` counts orders made for one signal; each is a new intent with a new client order id.
     `signal_at` is when the market event behind the signal left the socket. The assets are written
-    down because a later run may trade other instruments, and still has to fold this order's fills.
+    down because a later run may trade other instruments, and still has to fold this order's fills;
+    so is the step in which lots may be sold (0: not known).
 
     `leg` is which part of a position's protection the order is (`domain/order_ids.py`), 0 for one
     that a strategy wished for; then `signal` is a name that the executor gave, in its own epoch.
@@ -117,6 +118,7 @@ class OrderPrepared(msgspec.Struct, frozen=True, gc=False, tag="prepared"):
     at: Nanos
     leg: int = 0
     order_list: str = ""
+    step_size: Quantity = 0
 
 
 class ExitBegun(msgspec.Struct, frozen=True, gc=False, tag="exit_begun"):
@@ -151,10 +153,36 @@ class OrderMoved(msgspec.Struct, frozen=True, gc=False, tag="moved"):
     at: Nanos
 
 
-class FillBooked(msgspec.Struct, frozen=True, gc=False, tag="fill"):
-    """One execution, booked once: `(symbol, trade_id)` is unique in the journal."""
+class FillBooked(msgspec.Struct, frozen=True, gc=False, tag="fill", omit_defaults=True):
+    """One execution, booked once: `(symbol, trade_id)` is unique in the journal.
+
+    `fee_value` is what a fee in a third asset was worth in the quote asset when it was booked, by
+    the market's quote; None if there was none, and for a fee in the base or the quote asset.
+    """
 
     fill: Fill
+    at: Nanos
+    fee_value: Amount | None = None
+
+
+class FeesValued(msgspec.Struct, frozen=True, gc=False, tag="fees_valued"):
+    """Fees in a third asset that had no price when they were paid, at the first one there was."""
+
+    strategy_id: str
+    symbol: str
+    asset: str
+    amount: Amount
+    value: Amount
+    at: Nanos
+
+
+class CapitalAllotted(msgspec.Struct, frozen=True, gc=False, tag="capital"):
+    """So much of the quote asset Genesis trades with from now on.
+
+    More or less of it is no profit and no loss: the peak and the day's opening move with it.
+    """
+
+    capital: Amount
     at: Nanos
 
 
@@ -277,6 +305,8 @@ Entry: TypeAlias = (
     | ExitDropped
     | OrderMoved
     | FillBooked
+    | FeesValued
+    | CapitalAllotted
     | ExternalFillBooked
     | BooksAgreed
     | EquityMarked
@@ -299,6 +329,7 @@ MILESTONES: Final = (
     EntriesCompleted,
     BalanceOpened,
     TransferBooked,
+    CapitalAllotted,
     TradingHalted,
     TradingResumed,
     CanaryBegun,

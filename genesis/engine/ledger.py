@@ -10,6 +10,7 @@ from itertools import chain, islice
 from genesis.domain.order_ids import OrderIdParts, encode_order_id
 from genesis.domain.orders import ExecutionReport, Fill, Side
 from genesis.domain.positions import BalanceFold, Position
+from genesis.domain.strategy_record import StrategyRecord, merge_records
 from genesis.engine.entries import (
     AccountBound,
     BalanceOpened,
@@ -17,6 +18,7 @@ from genesis.engine.entries import (
     CanaryBegun,
     CanaryPassed,
     CanaryServed,
+    CapitalAllotted,
     EntriesCompleted,
     EntriesMissed,
     Entry,
@@ -25,6 +27,7 @@ from genesis.engine.entries import (
     ExitBegun,
     ExitDropped,
     ExternalFillBooked,
+    FeesValued,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -44,6 +47,7 @@ from genesis.engine.ledger_state import CanaryRecord, LedgerState
 from genesis.engine.order import Order
 from genesis.engine.protection_books import ProtectionBooks
 from genesis.engine.slicing.fold import apply_parent, book_child_fill, note_child
+from genesis.engine.sub_ledgers import allot_capital, settle_fee, take_fee
 from genesis.limits import (
     EXTERNAL_TRADES_KEPT,
     SETTLED_ORDERS_KEPT,
@@ -56,12 +60,13 @@ from genesis.units import Amount, Nanos, notional
 class Ledger:
     """The fold itself: `apply` entries, read what they add up to."""
 
-    __slots__ = ("_balances", "_by_venue_id", "protection", "state")
+    __slots__ = ("_balances", "_by_venue_id", "_house", "protection", "state")
 
     def __init__(self, state: LedgerState | None = None) -> None:
         self.state = state or LedgerState()
         self.protection = ProtectionBooks(self.state.protection)
         self._balances = BalanceFold(self.state.balance_changes)
+        self._house = BalanceFold(self.state.house_changes)
         self._by_venue_id = {
             (order.intent.symbol, order.venue_order_id): order
             for order in chain(self.state.settled_orders.values(), self.unsettled())
@@ -70,22 +75,17 @@ class Ledger:
 
     def apply(self, entry: Entry) -> None:
         """Fold one entry in. Entries come in journal order, each exactly once."""
-        match entry:
-            case OrderPrepared():
-                self._apply_prepared(entry)
-            case OrderMoved():
-                self._apply_moved(entry)
+        match entry:  # the many first
             case FillBooked():
                 self._apply_fill(entry)
-            case ExternalFillBooked():
-                self._apply_external(entry)
+            case OrderMoved():
+                self._apply_moved(entry)
+            case OrderPrepared():
+                self._apply_prepared(entry)
             case SignalRefused() | ExitBegun() | ExitDropped():
                 self._apply_verdict(entry)
-            case TransferBooked():
-                self._apply_transfer(entry)
-            case BalanceOpened(asset=asset, amount=amount, balances_at=balances_at):
-                self.state.opening_balances[asset] = amount
-                self._account_until(balances_at)
+            case ExternalFillBooked() | TransferBooked() | FeesValued() | CapitalAllotted():
+                self._apply_to_money(entry)
             case CanaryBegun() | OrderTested() | CanaryServed() | CanaryPassed():
                 self._apply_to_canary(entry)
             case ParentOpened() | ParentEnded():
@@ -94,9 +94,24 @@ class Ledger:
                 self._apply_to_account(entry)
         self.state.written_at = entry.at
 
+    def _apply_to_money(
+        self, entry: ExternalFillBooked | TransferBooked | FeesValued | CapitalAllotted
+    ) -> None:
+        """Fold in what moves money without an order of ours."""
+        match entry:
+            case ExternalFillBooked():
+                self._apply_external(entry)
+            case TransferBooked():
+                self._apply_transfer(entry)
+            case FeesValued():
+                settle_fee(self.state, entry)
+            case CapitalAllotted():
+                allot_capital(self.state, entry)
+
     def _apply_to_account(
         self,
-        entry: BooksAgreed
+        entry: BalanceOpened
+        | BooksAgreed
         | EquityMarked
         | EpochStarted
         | AccountBound
@@ -109,6 +124,9 @@ class Ledger:
         """Fold in what concerns the account as a whole."""
         state = self.state
         match entry:
+            case BalanceOpened(asset=asset, amount=amount, balances_at=balances_at):
+                state.opening_balances[asset] = amount
+                self._account_until(balances_at)
             case BooksAgreed(balances_at=balances_at):
                 self._account_until(balances_at)
             case EquityMarked():
@@ -216,6 +234,17 @@ class Ledger:
         """Return a strategy's position in one instrument; flat if it never traded it."""
         return self.state.positions.get(strategy_id, {}).get(symbol) or Position()
 
+    def record_of(self, strategy_id: str) -> StrategyRecord:
+        """Return a strategy's closed round trips, in all its instruments together."""
+        held = self.state.positions.get(strategy_id, {})
+        return merge_records(position.record for position in held.values())
+
+    def record_of_instrument(self, symbol: str) -> StrategyRecord:
+        """Return the closed round trips in one instrument, of all strategies together."""
+        return merge_records(
+            held[symbol].record for held in self.state.positions.values() if symbol in held
+        )
+
     def is_judged(self, signal: SignalId) -> bool:
         """Tell whether this signal, or a later one of its strategy, has had its verdict."""
         high = self.state.high_water.get(signal.strategy_number)
@@ -276,6 +305,7 @@ class Ledger:
     def _apply_external(self, entry: ExternalFillBooked) -> None:
         fill, state = entry.fill, self.state
         self._balances.apply_fill(fill, entry)
+        self._house.apply_fill(fill, entry)
         state.external_fills += 1
         state.external_trades[external_name(fill)] = fill.traded_at
         if fill.symbol in state.last_trade_ids:
@@ -289,6 +319,7 @@ class Ledger:
 
     def _apply_transfer(self, entry: TransferBooked) -> None:
         self._balances.apply_transfer(entry.asset, entry.amount)
+        self._house.apply_transfer(entry.asset, entry.amount)
         self._account_until(entry.balances_at)
         state = self.state
         state.transfers_booked += 1
@@ -315,7 +346,7 @@ class Ledger:
     def _raise_high_water(self, signal: SignalId, attempt: int) -> None:
         reached = (signal.epoch, signal.sequence, attempt)
         high = self.state.high_water.get(signal.strategy_number)
-        if high is None or reached > tuple(high):
+        if high is None or reached > high:
             self.state.high_water[signal.strategy_number] = reached
 
     def _apply_prepared(self, entry: OrderPrepared) -> None:
@@ -333,6 +364,7 @@ class Ledger:
             moved_at=entry.at,
             leg=entry.leg,
             order_list=entry.order_list,
+            step_size=entry.step_size,
         )
         if order.is_protective:
             self.protection.prepare(order)
@@ -356,30 +388,37 @@ class Ledger:
         self._file(order)
 
     def _apply_fill(self, entry: FillBooked) -> None:
-        fill = entry.fill
-        order = self.find_order(fill.client_order_id)
+        fill, state = entry.fill, self.state
+        name, symbol, trade_id = fill.client_order_id, fill.symbol, fill.trade_id
+        order = state.live_orders.get(name) or self.find_order(name)
         assert order is not None, "a fill is booked to an order"
-        assert fill.trade_id not in order.booked_trades, "a trade is booked once"
-        order.booked_trades.add(fill.trade_id)
-        order.booked_quantity += fill.quantity
+        assert trade_id not in order.booked_trades, "a trade is booked once"
+        order.booked_trades.add(trade_id)
+        order.booked_quantity = booked = order.booked_quantity + fill.quantity
         order.booked_amount += fill.quote_amount
-        order.filled_quantity = max(order.filled_quantity, order.booked_quantity)
-        state = self.state
-        held = state.positions.setdefault(order.intent.strategy_id, {})
-        position = held.get(fill.symbol)
-        if position is None:
-            position = held[fill.symbol] = Position()
-        position.apply(fill, order)
-        self.protection.take_fill(order, position, entry.at)
-        self._balances.apply_fill(fill, order)
+        order.filled_quantity = max(order.filled_quantity, booked)
         if fill.fee:
-            state.fees[fill.fee_asset] = state.fees.get(fill.fee_asset, 0) + fill.fee
-        if fill.trade_id > state.last_trade_ids.get(fill.symbol, 0):
-            state.last_trade_ids[fill.symbol] = fill.trade_id
+            take_fee(state, order, entry)
+        self._balances.apply_fill(fill, order)
+        held = state.positions.get(order.intent.strategy_id)
+        if held is None or symbol not in held:
+            self._open_position(order)
+            held = state.positions[order.intent.strategy_id]
+        position = held[symbol]
+        position.apply(fill, order, entry.fee_value or 0)
+        self.protection.take_fill(order, position, entry.at)
+        if trade_id > state.last_trade_ids.get(symbol, 0):
+            state.last_trade_ids[symbol] = trade_id
         state.fills_booked += 1
         if order.parent:
             book_child_fill(state, order, fill, entry.at)
-        self._file(order)
+        if order.is_terminal:  # else it stays where it is
+            self._file(order)
+
+    def _open_position(self, order: Order) -> None:
+        strategy_id, symbol = order.intent.strategy_id, order.intent.symbol
+        self.state.positions.setdefault(strategy_id, {})[symbol] = Position()
+        self.state.pairs[symbol] = order.base_asset, order.quote_asset
 
     def _file(self, order: Order) -> None:
         """Keep an order where its state says: live, or among the last settled ones."""

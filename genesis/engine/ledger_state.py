@@ -10,7 +10,7 @@ from genesis.engine.order import Order
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.units import Amount, Nanos, Price
 
-FOLD_VERSION: Final = 5
+FOLD_VERSION: Final = 6
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -64,6 +64,10 @@ class LedgerState(msgspec.Struct, kw_only=True):
     worked, by number; of the ended ones the last are kept.
     `live_orders` are those that strategies wished for; the orders of protection are kept beside
     them.
+
+    `pairs` are base and quote asset of each symbol that has positions. `house_changes` is what has
+    moved balances and belongs to no strategy: transfers, trades of others, fees in third assets.
+    Of these, `unvalued_fees` are by strategy, symbol and asset those that no price is known for.
     """
 
     fold_version: int = FOLD_VERSION
@@ -81,6 +85,10 @@ class LedgerState(msgspec.Struct, kw_only=True):
     opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
     balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
     fees: dict[str, Amount] = msgspec.field(default_factory=dict)
+    pairs: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    house_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
+    unvalued_fees: dict[str, dict[str, dict[str, Amount]]] = msgspec.field(default_factory=dict)
+    capital: Amount = 0
     accounted_until: Nanos = 0
     external_trades: dict[str, Nanos] = msgspec.field(default_factory=dict)
     external_fills: int = 0

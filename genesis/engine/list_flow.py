@@ -60,6 +60,7 @@ class ListFlow:
                 at=now,
                 leg=leg,
                 order_list=approved.intent.list_client_order_id,
+                step_size=instrument.step_size,
             )
             for leg, intent in zip((LEG_STOP, LEG_TARGET), approved.intent.legs, strict=True)
         ]

@@ -7,7 +7,7 @@ import msgspec
 from genesis.domain.child_names import parent_of
 from genesis.domain.orders import TERMINAL_STATES, OrderIntent, OrderState
 from genesis.engine.entries import SignalId
-from genesis.units import Amount, Nanos, Quantity
+from genesis.units import Amount, Nanos, Price, Quantity
 
 _ENDED_FROM: Final = OrderState.FILLED
 assert {state for state in OrderState if state >= _ENDED_FROM} == TERMINAL_STATES, (
@@ -37,6 +37,7 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     signal_at: Nanos
     prepared_at: Nanos
     moved_at: Nanos
+    step_size: Quantity = 0
     state: OrderState = OrderState.PREPARED
     venue_order_id: int = 0
     filled_quantity: Quantity = 0
@@ -61,6 +62,11 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     def parent(self) -> int:
         """Return the number of the parent that this is a child of, 0 for an order of its own."""
         return parent_of(self.signal.strategy_number, self.signal.sequence)
+
+    @property
+    def stop_price(self) -> Price:
+        """Return the price at which its lots are to be sold at a loss, 0 for none."""
+        return self.intent.stop_price
 
     @property
     def is_terminal(self) -> bool:

@@ -192,6 +192,7 @@ class OrderFlow:
             signal_at=signal_at,
             at=now,
             leg=leg,
+            step_size=instrument.step_size,
         )
         if rests(intent) and leg == LEG_SINGLE:
             self._expire_at(intent, intent.expires_at)

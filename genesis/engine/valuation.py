@@ -16,7 +16,7 @@ class Valuation:
     """Equity of the allotted capital: capital, plus realized, plus unrealized PnL.
 
     Positions are marked at the bid, which is what a sale would get. An instrument without a quote
-    keeps its last mark; one that never had a quote is carried at cost.
+    keeps its last mark; one that never had a quote is carried at cost. The house's dust counts too.
     """
 
     def __init__(self, ledger: Ledger, catalogue: InstrumentCatalogue, capital: Amount) -> None:
@@ -62,10 +62,13 @@ class Valuation:
         for held in self._ledger.state.positions.values():
             for symbol, position in held.items():
                 self.realized += position.realized
-                mark = self._marks.get(symbol, position.average_entry_price)
-                worth = notional(mark, position.quantity)
+                if not position.lots:
+                    continue
+                paid = position.cost + position.dust_cost
+                mark = self._marks.get(symbol)
+                worth = paid if mark is None else notional(mark, position.lots)
                 self.exposure += worth
-                self.unrealized += worth - position.cost
+                self.unrealized += worth - paid
 
     def unrealized_of(self, strategy_id: str, symbol: str) -> Amount:
         """Return the open PnL of one position."""

@@ -255,7 +255,7 @@ def _compare_positions(journal: _JournalView, venue: sqlite3.Connection, audit: 
         base_fee = fee if fee_asset == prepared.base_asset else 0
         held[prepared.intent.strategy_id, symbol] += Side(side).value * quantity - base_fee
     ours = {
-        (strategy_id, symbol): position.quantity
+        (strategy_id, symbol): position.lots
         for strategy_id, positions in journal.ledger.state.positions.items()
         for symbol, position in positions.items()
     }

@@ -172,8 +172,7 @@ class Checker:
             if not self._is_covered(venue, number, instrument):
                 self.violate(f"left without a live stop: {strategy_id} {self.net_of(number)}")
             held = sum(
-                position.quantity
-                for position in ledger.state.positions.get(strategy_id, {}).values()
+                position.lots for position in ledger.state.positions.get(strategy_id, {}).values()
             )
             if held != self.net_of(number):
                 self.violate(

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from genesis.domain.positions import Position
+from genesis.domain.positions import PositionFigures
 from genesis.engine.entries import MILESTONES, Entry
 from genesis.errors import RecordsUnavailable
 from genesis.limits import RECORDS_BATCH
@@ -215,7 +215,7 @@ def _load_positions(
     for row in connection.execute(wanted):
         key = PositionKey(row.strategy_id, row.symbol)
         if key in keys:
-            position = Position(
+            position = PositionFigures(
                 quantity=fixed_from_decimal(row.quantity),
                 cost=fixed_from_decimal(row.cost),
                 realized=fixed_from_decimal(row.realized),

@@ -14,13 +14,14 @@ from sqlalchemy import Table
 
 from genesis.domain.child_names import parent_of
 from genesis.domain.orders import Fill
-from genesis.domain.positions import Position
+from genesis.domain.positions import PositionFigures, trade_of
 from genesis.engine.entries import (
     BalanceOpened,
     BooksAgreed,
     Entry,
     EquityMarked,
     ExternalFillBooked,
+    FeesValued,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -70,11 +71,25 @@ class HeldOrder(msgspec.Struct, kw_only=True):
     is_stored: bool
     row: Row = {}
 
+    @property
+    def step_size(self) -> int:
+        """A position's row has all its lots at their cost: it tells no dust apart."""
+        return 0
+
+    @property
+    def stop_price(self) -> int:
+        """A position's row tells nothing of round trips."""
+        return 0
+
 
 class HeldPosition(msgspec.Struct):
-    """A position as its row has it; `moved_at` and `sequence` are those of its last fill."""
+    """A position as its row has it; `moved_at` and `sequence` are those of its last fill.
 
-    position: Position
+    A row takes fills as they were booked. A trade that came late may have left it with another
+    share of PnL realized than the executor's position, which takes them by trade id.
+    """
+
+    position: PositionFigures
     base_asset: str
     quote_asset: str
     is_stored: bool
@@ -133,6 +148,10 @@ def positions_needed(entries: Sequence[Entry], held: Held) -> set[PositionKey]:
         PositionKey(strategy_of[entry.fill.client_order_id], entry.fill.symbol)
         for entry in entries
         if isinstance(entry, FillBooked)
+    } | {
+        PositionKey(entry.strategy_id, entry.symbol)
+        for entry in entries
+        if isinstance(entry, FeesValued)
     }
 
 
@@ -207,6 +226,10 @@ def _project_one(journaled: JournaledEntry, held: Held, changes: Changes) -> Non
                 resumed_at=None,
             )
         case _:
+            if isinstance(entry, FeesValued):
+                valued = held.positions[PositionKey(entry.strategy_id, entry.symbol)]
+                valued.position.realized -= entry.value
+                valued.sequence = sequence
             _add_transition(journaled, changes)
 
 
@@ -328,12 +351,12 @@ def _book_fill(sequence: int, entry: FillBooked, held: Held, changes: Changes) -
     held_position = held.positions.get(key)
     if held_position is None:
         held_position = HeldPosition(
-            Position(), order.base_asset, order.quote_asset, is_stored=False
+            PositionFigures(), order.base_asset, order.quote_asset, is_stored=False
         )
         held.positions[key] = held_position
     position = held_position.position
     realized = position.realized
-    position.apply(fill, order)
+    position.take(trade_of(fill, order, entry.fee_value or 0))
     held_position.moved_at = entry.at
     held_position.sequence = sequence
     changes.add(

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from genesis.domain.orders import OrderState
+from genesis.domain.positions import Position
+from genesis.domain.strategy_record import StrategyRecord
 from genesis.engine.entries import (
     BalanceOpened,
     Entry,
@@ -172,7 +174,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(path: Path) -> None:
 
 def test_the_fold_has_a_version() -> None:
     """Whoever changes what is stored of the state raises it, and this list with it."""
-    assert FOLD_VERSION == 5
+    assert FOLD_VERSION == 6
     assert LedgerState.__struct_fields__ == (
         "fold_version",
         "written_at",
@@ -189,6 +191,10 @@ def test_the_fold_has_a_version() -> None:
         "opening_balances",
         "balance_changes",
         "fees",
+        "pairs",
+        "house_changes",
+        "unvalued_fees",
+        "capital",
         "accounted_until",
         "external_trades",
         "external_fills",
@@ -210,4 +216,6 @@ def test_the_fold_has_a_version() -> None:
         "ended_parents",
         "parents_opened",
     )
-    assert len(Order.__struct_fields__) == 19
+    assert len(Order.__struct_fields__) == 20
+    assert len(Position.__struct_fields__) == 17
+    assert len(StrategyRecord.__struct_fields__) == 11

@@ -26,6 +26,7 @@ from scripts.slices.engine import POLL_S, OperatedEngine
 
 NOTIONAL: Final = 50_000
 SECONDS: Final = 60
+SLICES: Final = 30
 SLICES_STATED: Final = 2
 BACK_WITHIN_S: Final = 15.0
 """A child in doubt keeps its part for 12 s at worst; then the rest is made up for."""
@@ -74,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     form.parser.add_argument("--symbol", default="BTCUSDT")
     form.parser.add_argument("--notional", type=int, default=NOTIONAL)
     form.parser.add_argument("--seconds", type=int, default=SECONDS, help="each order's length")
+    form.parser.add_argument("--slices", type=int, default=SLICES, help="of each order")
     form.parser.add_argument("--keep", action="store_true", help="keep the state directory")
     arguments = form.parse(argv)
     home = Path(tempfile.mkdtemp(prefix="genesis-slices-"))
@@ -84,7 +86,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         time.sleep(arguments.seconds + 10)  # the market is watched for as long as a VWAP asks
         for case in CASES:
             progress.show(case.name)
-            done.append(carry_out(engine, case, arguments.notional, arguments.seconds))
+            done.append(
+                carry_out(
+                    engine,
+                    case,
+                    notional=arguments.notional,
+                    seconds=arguments.seconds,
+                    slices=arguments.slices,
+                )
+            )
             progress.advance()
         engine.wait_until(lambda status: not status.in_doubt, PATIENCE_S)
         engine.wait_until(lambda status: status.ledger_equal is True, PATIENCE_S)
@@ -116,7 +126,9 @@ def engine_words(tape: Path | None, symbol: str, seed: int) -> list[str]:
     ]
 
 
-def carry_out(engine: OperatedEngine, case: Case, notional: int, seconds: int) -> Done:
+def carry_out(
+    engine: OperatedEngine, case: Case, *, notional: int, seconds: int, slices: int
+) -> Done:
     """Ask for one order, kill whom the case says half-way, and wait for the order's end."""
     result = engine.ask(
         "execute",
@@ -125,6 +137,7 @@ def carry_out(engine: OperatedEngine, case: Case, notional: int, seconds: int) -
         notional=str(notional),
         algo=case.algorithm,
         over_s=str(seconds),
+        slices=str(slices),
         impact_bps=str(IMPACT_BPS),
     )
     done = Done(case, int(str(result["parent"])))

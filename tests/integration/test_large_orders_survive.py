@@ -18,7 +18,8 @@ def test_a_twap_goes_on_where_its_schedule_stands(tmp_path: Path) -> None:
     words = [*engine_words(None, "BTCUSDT", 1), *SHORT_FENCE]
 
     with OperatedEngine(state, words) as engine:
-        done = carry_out(engine, Case("twap", "twap", "executor"), notional=5_000, seconds=4)
+        case = Case("twap", "twap", "executor")
+        done = carry_out(engine, case, notional=5_000, seconds=4, slices=8)
         engine.wait_until(lambda status: status.ledger_equal is True, 10)
         status = engine.status()
         assert engine.stop() == 0

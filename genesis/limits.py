@@ -291,6 +291,7 @@ JOURNAL_LOCK_SECONDS: Final = 5  # longer than a reader takes to put a dead writ
 JOURNAL_READ_SECONDS: Final = 1  # a reader then tries again
 COMMIT_PATIENCE_SECONDS: Final = 0.002  # as long as a busy turn of the loop
 JOURNAL_SWITCH_INTERVAL_SECONDS: Final = 0.0002
+MAILBOX_EVENTS: Final = 1_024  # of the event bus, for one slow reader
 TRAILS_KEPT: Final = 1_024  # orders followed for the latency histograms
 SIGNAL_TIMES_KEPT: Final = 1_024  # for rates by the second
 VOLATILITY_SPACING: Final[Nanos] = 5 * NANOS_PER_SECOND  # between samples of an instrument

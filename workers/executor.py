@@ -20,6 +20,7 @@ from genesis.engine.account_summary import summarize
 from genesis.engine.control import Drain, Drained, Instruct, Stop
 from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
+from genesis.engine.fact_counters import count_facts
 from genesis.engine.ledger import Ledger
 from genesis.engine.locks import AccountLock
 from genesis.engine.rules import (
@@ -158,8 +159,7 @@ class _Executor:
         self._operator = OperatorDesk(self._engine, self._market)
         self._instruments = range(len(context.catalogue))
         self._held = contextlib.ExitStack()  # until the end of this life
-        self._counted_orders = ledger.state.orders_prepared
-        self._counted_fills = ledger.state.fills_booked
+        count_facts(self._engine.bus, context.board.add)
 
     async def run(self) -> None:
         """Recover, trade until told to stop, and stop in order."""
@@ -338,10 +338,6 @@ class _Executor:
         board.set_gauge(Gauge.LONGEST_UNCOVERED_NS, cover.longest)
         board.set_gauge(Gauge.VENUE_CLOCK_OFFSET_NS, self._venue.socket.clock_offset)
         self._gate_report.show()
-        # The journal counts over the account's life, the board over this run.
-        board.add(Counter.ORDERS_SENT, state.orders_prepared - self._counted_orders)
-        board.add(Counter.FILLS_APPLIED, state.fills_booked - self._counted_fills)
-        self._counted_orders, self._counted_fills = state.orders_prepared, state.fills_booked
 
     def _take_event(self, event: UserEvent) -> None:
         self._engine.on_user_event(event)

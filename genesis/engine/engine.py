@@ -29,6 +29,7 @@ from genesis.engine.effects import (
     Tell,
 )
 from genesis.engine.entries import Entry
+from genesis.engine.event_bus import EventBus
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.inquiries import Inquiries
 from genesis.engine.ledger_state import encode_state
@@ -121,6 +122,9 @@ class TradingEngine:
         self._histograms = histograms
         self._quote_of = quote_of
         self._tell = tell
+        self.bus = EventBus()
+        """Every entry once it is durable, and every announcement in its turn."""
+        self.bus.subscribe(Announce, self._write_log)
         self._inquiries = Inquiries(core, gateway, clock, self._enact)
         self._queue: deque[Effect] = deque()
         self._lock = asyncio.Lock()
@@ -343,6 +347,11 @@ class TradingEngine:
                 self._send_list(effect, request)
             else:
                 self._carry_out(effect)
+        for entry in group.entries:  # behind the orders: nobody's news holds them up
+            self.bus.publish(entry)
+
+    def _write_log(self, fact: Announce) -> None:
+        getattr(self._log, fact.severity)(fact.event, **fact.fields)
 
     def _prepare(self, effect: Effect) -> PreparedRequest | PreparedOrderList | None:
         """Encode and sign what is to be sent; None for all else."""
@@ -358,8 +367,8 @@ class TradingEngine:
         match effect:
             case Tell(report=report):
                 self._tell(report)
-            case Announce(event=event, fields=fields, severity=severity):
-                getattr(self._log, severity)(event, **fields)
+            case Announce():
+                self.bus.publish(effect)
             case Reconcile():
                 self._want_view(effect)
             case Commit() | SubmitOrder() | SubmitOrderList():

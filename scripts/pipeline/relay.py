@@ -16,6 +16,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -63,7 +64,7 @@ class _Frame(msgspec.Struct, gc=False):
 _read: Final = msgspec.json.Decoder(_Frame).decode
 
 
-async def feed(market: RingHandle, _no_ring: None, port: str, streams: list[str]) -> None:
+async def feed(market: RingHandle, port: str, streams: list[str]) -> None:
     """Publish every quote of the symbol as it is read."""
     ring = RingPublisher(market, _EPOCH)
 
@@ -80,7 +81,7 @@ async def feed(market: RingHandle, _no_ring: None, port: str, streams: list[str]
     await connection.until_closed()
 
 
-async def work(market: RingHandle, signals: RingHandle, _port: str, _streams: list[str]) -> None:
+async def work(market: RingHandle, signals: RingHandle) -> None:
     """Hand on the quotes that are to be answered."""
     ring = RingPublisher(signals, _EPOCH)
 
@@ -91,7 +92,7 @@ async def work(market: RingHandle, signals: RingHandle, _port: str, _streams: li
     await _read_ring(market, hand_on)
 
 
-async def execute(signals: RingHandle, _no_ring: None, port: str, _streams: list[str]) -> None:
+async def execute(signals: RingHandle, port: str) -> None:
     """Place an order for each of them."""
     url = f"ws://127.0.0.1:{port}/ws-api/v3"
     connection = await connect_requests(url, EngineClock.start().now)
@@ -126,16 +127,13 @@ async def _read_ring(handle: RingHandle, take: Callable[[int, int], None]) -> No
             await parking.park()
 
 
-_Role = Callable[[RingHandle, RingHandle | None, str, list[str]], Coroutine[Any, Any, None]]
-
-
-def _fork(role: _Role, rings: tuple[RingHandle, RingHandle | None], arguments: list[str]) -> int:
+def _fork(part: Callable[[], Coroutine[Any, Any, None]]) -> int:
     pid = os.fork()
     if pid:
         return pid
     gc.freeze()  # as a child of the engine does when it is ready
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(role(*rings, arguments[0], arguments[1:]))
+        runner.run(part())
     os._exit(0)
 
 
@@ -145,13 +143,11 @@ def main(arguments: list[str]) -> None:
         create_ring(RingSpec(name, _SLOTS, MARKET_SLOT_BYTES, "overwrite", 1, checksum=False))
         for name in ("market", "signals")
     )
+    port, streams = arguments[0], arguments[1:]
     pids = [
-        _fork(role, rings, arguments)
-        for role, rings in (
-            (execute, (signals, None)),
-            (work, (market, signals)),
-            (feed, (market, None)),
-        )
+        _fork(partial(execute, signals, port)),
+        _fork(partial(work, market, signals)),
+        _fork(partial(feed, market, port, streams)),
     ]
     sys.stdin.read()
     for pid in pids:

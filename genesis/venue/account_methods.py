@@ -11,6 +11,7 @@ from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 from genesis.venue import refusals
 from genesis.venue.api_call import Call, Method, Result, Run, Security, Weigh, costs
 from genesis.venue.ledger import HistoryRange, OrderKey
+from genesis.venue.list_reports import list_cancel_reply
 from genesis.venue.order_entry import read_cancel, read_new_order, read_order_ids
 from genesis.venue.parameters import Parameters
 from genesis.venue.reports import (
@@ -62,14 +63,22 @@ def _order_key(call: Call) -> OrderKey:
 
 def _cancel(call: Call) -> Result:
     request = read_cancel(call.parameters, call.exchange.generated_id())
+    order_list = call.exchange.open_list_of(_order_key(call))
     order = call.exchange.cancel(call.account_id, request, call.now)
+    if order_list is not None:
+        return list_cancel_reply(order_list, request.cancel_id)
     return cancel_reply(order, request.cancel_id)
 
 
 def _cancel_all(call: Call) -> Result:
     symbol = call.parameters.required_text("symbol")
+    lists = [each for each in call.exchange.open_lists(call.account_id) if each.symbol == symbol]
+    legs = {leg.order_id for each in lists for leg in each.legs}
     orders = call.exchange.cancel_all(call.account_id, symbol, call.now)
-    return [cancel_reply(order, order.client_order_id) for order in orders]
+    replies = [
+        cancel_reply(order, order.client_order_id) for order in orders if order.order_id not in legs
+    ]
+    return replies + [list_cancel_reply(each, each.list_client_id) for each in lists]
 
 
 def _order_status(call: Call) -> Result:

@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from genesis.domain.orders import OrderType, Side, TimeInForce
-from genesis.units import NANOS_PER_MS, SCALE, Amount, Nanos, Price, Quantity, notional
+from genesis.domain.orders import Side, TimeInForce
+from genesis.units import NANOS_PER_MS, SCALE, Amount, Nanos, Price
 from genesis.venue import refusals
 from genesis.venue.account import Account, Balance
 from genesis.venue.commissions import FEE_ASSET, Commissions
 from genesis.venue.depth_feed import DepthSnapshot
-from genesis.venue.filters import FilterContext, check_filters
+from genesis.venue.intake import Intake
 from genesis.venue.ledger import BalanceRow, HistoryRange, Ledger, OrderKey
 from genesis.venue.listing import HALTED_STATUSES, Listing, SymbolStatus, known_listing
 from genesis.venue.market import Market
@@ -27,15 +27,16 @@ from genesis.venue.matching import (
     MatchEvent,
     Prevention,
     Taker,
-    affordable_quantity,
 )
 from genesis.venue.open_orders import OpenOrders
 from genesis.venue.operations import Operations
 from genesis.venue.order_entry import CancelRequest
+from genesis.venue.order_lists import ListKey, NewOrderList, OpenLists, VenueOrderList
 from genesis.venue.orders import ExpiryReason, NewOrder, VenueOrder, VenueTrade
-from genesis.venue.prospects import Reach, can_fill, crosses, market_cost, nearer
+from genesis.venue.prospects import Reach, can_fill, market_cost
 from genesis.venue.request_limits import OrderLimit, RateLimitCount, RateLimits
 from genesis.venue.settlement import Desk, Settlement, UserEvent
+from genesis.venue.waiting_orders import WaitingOrders
 
 _NANOS_PER_US: Final = 1_000
 
@@ -75,11 +76,14 @@ class Exchange:
         self._events: list[UserEvent] = []
         self._open = OpenOrders()
         self._order_ids = count(ledger.last_order_id() + 1)
+        self._list_ids = count(ledger.last_list_id() + 1)
         self._request_ids = count(now // _NANOS_PER_US)
         self._desk = Desk(
             accounts=self._accounts,
             order_limits={},
             open_orders=self._open,
+            order_lists=OpenLists(),
+            waiting=WaitingOrders(),
             ledger=ledger,
             commissions=Commissions(
                 rules.maker_fee,
@@ -90,6 +94,7 @@ class Exchange:
             events=self._events,
             listings=dict(self.listings),
         )
+        self._intake = Intake(market, self._desk, self.listings)
         self.operations = Operations(market, self._desk, self.listings)
         self._restore(now)
 
@@ -98,11 +103,14 @@ class Exchange:
     @property
     def next_at(self) -> Nanos | None:
         """When `advance` has something to do: a time past means at once, None not by itself."""
+        if self._desk.waiting and self.market.klines.has_news:
+            return 0
         return self.market.next_at
 
     def advance(self, now: Nanos, acts_max: int) -> bool:
         """Let the public do what is due, `acts_max` acts at most; tell whether more is due."""
         market = self.market
+        self._run_triggers(now)
         for _ in range(acts_max):
             next_at = market.next_at
             if next_at is None or next_at > now:
@@ -113,6 +121,7 @@ class Exchange:
                 for symbol, execution in fills:
                     settlement.execute(symbol, execution)
                 settlement.close()
+            self._run_triggers(now)
         return True
 
     def take_events(self) -> list[UserEvent]:
@@ -156,10 +165,7 @@ class Exchange:
         Raises:
             Refused: The symbol is not listed.
         """
-        listing = self.listings.get(symbol)
-        if listing is None:
-            raise refusals.invalid_symbol()
-        return listing
+        return self._intake.listing(symbol)
 
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         """Return the public book of a listed symbol, or the one that is held for it."""
@@ -173,91 +179,102 @@ class Exchange:
         Raises:
             Refused: Why not.
         """
-        listing = self.listing(request.symbol)
-        if listing.status is not SymbolStatus.TRADING:
-            raise refusals.new_order_rejected(refusals.MARKET_CLOSED)
-        self._desk.order_limits[account_id].check(now // NANOS_PER_MS)
-        context = FilterContext(
-            self.market.reference_price(request.symbol, now),
-            self._open.count(account_id, request.symbol),
-        )
-        check_filters(request, listing, context)
+        self._intake.check(account_id, request, now)
 
     def place(self, account_id: int, request: NewOrder, now: Nanos) -> Placement:
-        """Take an order in, let it match, and let the rest wait or expire.
+        """Take an order in, let it match or wait, and let the rest wait or expire.
 
         Raises:
-            Refused: The order was not taken in; nothing has changed.
+            Refused: The order was not taken in; nothing of it has changed anything.
         """
-        self.check(account_id, request, now)
-        if self._open.has_client_id(account_id, request.symbol, request.client_order_id):
-            raise refusals.new_order_rejected(refusals.DUPLICATE_ORDER)
-        book = self.market.book(request.symbol)
-        order = self._new_order(account_id, request, now)
-        if order.order_type is OrderType.LIMIT_MAKER and crosses(order, book):
-            raise refusals.new_order_rejected(refusals.WOULD_TAKE)
-        locked = self._required_funds(order, book)
-        order.order_id = next(self._order_ids)
-        self._desk.order_limits[account_id].count_order(now // NANOS_PER_MS)
+        self._run_triggers(now)
+        intake = self._intake
+        intake.check(account_id, request, now)
+        intake.check_client_id(account_id, request)
+        order = intake.new_order(account_id, request, now)
+        intake.check_prospects(order)
+        locked = intake.required_funds(order)
         settlement = Settlement(self._desk, now)
-        settlement.accept(order, locked)
-        reach = self._reach(order, now)
-        if order.time_in_force is TimeInForce.FOK and not can_fill(order, book, reach.limit):
-            settlement.expire(order, ExpiryReason.UNFILLED_FOK)
-        else:
-            self._match(order, book, reach, settlement, now)
+        self._take_in(order, locked, settlement, now)
+        if not order.is_waiting:
+            self._work(order, settlement, now)
         settlement.close()
         fills = [trade for trade in settlement.trades if trade.order_id == order.order_id]
         return Placement(order, fills)
 
-    def _new_order(self, account_id: int, request: NewOrder, now: Nanos) -> VenueOrder:
-        """Make the order, its quantity derived from the book where it came as a quote amount."""
-        order = VenueOrder(
-            order_id=0,
-            account_id=account_id,
-            symbol=request.symbol,
-            client_order_id=request.client_order_id,
-            side=request.side,
-            order_type=request.order_type,
-            time_in_force=request.time_in_force,
-            price=request.price,
-            quantity=request.quantity,
-            quote_quantity=request.quote_quantity,
-            stp_mode=request.stp_mode,
-            created_at=now,
-            updated_at=now,
-        )
-        if request.quote_quantity:
-            order.quantity = self._derived_quantity(order)
-        order.open_quantity = order.quantity
-        return order
-
-    def _derived_quantity(self, order: VenueOrder) -> Quantity:
-        listing = self.listing(order.symbol)
-        offers = self.market.book(order.symbol).offers_to(order)
-        quantity = affordable_quantity(offers, order.quote_quantity, listing.step_size)
-        if quantity == 0:
-            raise refusals.new_order_rejected(refusals.THIN_BOOK)
-        if quantity > listing.market_max_quantity:
-            raise refusals.filter_failure("MARKET_LOT_SIZE")
-        return quantity
-
-    def _required_funds(self, order: VenueOrder, book: InstrumentBook) -> Amount:
-        """Return what the order must hold back.
+    def place_list(self, account_id: int, request: NewOrderList, now: Nanos) -> VenueOrderList:
+        """Take both legs of a list in; they hold back what the dearer one needs, once.
 
         Raises:
-            Refused: The account has less than that.
+            Refused: Neither leg was taken in; nothing of them has changed anything.
         """
-        listing = self.listing(order.symbol)
-        if order.side is Side.SELL:
-            asset, required = listing.base_asset, order.quantity
-        elif order.order_type is OrderType.MARKET:
-            asset, required = listing.quote_asset, market_cost(order, book)
+        self._run_triggers(now)
+        intake = self._intake
+        intake.check_list(account_id, request, now)
+        legs = tuple(intake.new_order(account_id, leg, now) for leg in request.legs)
+        for leg in legs:
+            intake.check_prospects(leg)
+        locked = max(intake.required_funds(leg) for leg in legs)
+        order_list = VenueOrderList(
+            list_id=next(self._list_ids),
+            account_id=account_id,
+            symbol=request.above.symbol,
+            list_client_id=request.list_client_id,
+            created_at=now,
+            updated_at=now,
+            legs=legs,
+        )
+        settlement = Settlement(self._desk, now)
+        settlement.open_list(order_list)
+        for leg in legs:
+            leg.order_list_id = order_list.list_id
+            self._take_in(leg, locked, settlement, now)
+            locked = 0
+            if not leg.is_waiting:
+                self.market.book(leg.symbol).rest(leg)
+        settlement.close()
+        self.market.publish(order_list.symbol, now)
+        return order_list
+
+    def _take_in(
+        self, order: VenueOrder, locked: Amount, settlement: Settlement, now: Nanos
+    ) -> None:
+        order.order_id = next(self._order_ids)
+        self._desk.order_limits[order.account_id].count_order(now // NANOS_PER_MS)
+        settlement.accept(order, locked)
+
+    def _work(self, order: VenueOrder, settlement: Settlement, now: Nanos) -> None:
+        """Let an order match that waits for nothing."""
+        book, reach = self.market.book(order.symbol), self._intake.reach(order, now)
+        if order.time_in_force is TimeInForce.FOK and not can_fill(order, book, reach.limit):
+            settlement.expire(order, ExpiryReason.UNFILLED_FOK)
         else:
-            asset, required = listing.quote_asset, notional(order.price, order.quantity)
-        if required > self._accounts[order.account_id].free(asset):
-            raise refusals.new_order_rejected(refusals.INSUFFICIENT_BALANCE)
-        return required
+            self._match(order, book, reach, settlement, now)
+
+    def _run_triggers(self, now: Nanos) -> None:
+        """Let those orders work whose stop price was reached since the last time.
+
+        What they trade may reach others; that is seen the next time, which is due at once.
+        """
+        for symbol, span in self.market.klines.take_spans().items():
+            for order in self._desk.waiting.due(symbol, span):
+                if order.is_waiting:
+                    self._trigger(order, now)
+
+    def _trigger(self, order: VenueOrder, now: Nanos) -> None:
+        order_list = self._desk.order_lists.of_order(order)
+        for partner in order_list.partners_of(order) if order_list else ():
+            self._withdraw(partner, now)
+        settlement = Settlement(self._desk, now)
+        settlement.trigger(order)
+        cost = 0
+        if order.side is Side.BUY and order.order_type.trades_at_market:
+            cost = market_cost(order, self.market.book(order.symbol))
+        if settlement.hold_back(order, cost):
+            self._work(order, settlement, now)
+        else:
+            settlement.expire(order, ExpiryReason.REJECTED)
+        settlement.close()
 
     def _match(
         self,
@@ -279,17 +296,6 @@ class Exchange:
             else:
                 _finish(order, book, settlement)
         self.market.publish(order.symbol, now)
-
-    def _reach(self, order: VenueOrder, now: Nanos) -> Reach:
-        """Return how far an order may follow the price: its own limit, and the symbol's range."""
-        wish = None if order.order_type is OrderType.MARKET else order.price
-        price_range = self.listing(order.symbol).price_range
-        reference = self.market.reference_price(order.symbol, now)
-        if price_range is None or reference == 0:
-            return Reach(order.side, wish, wish)
-        multiple = price_range.up if order.side is Side.BUY else price_range.down
-        bound = reference * multiple // SCALE
-        return Reach(order.side, wish, bound if wish is None else nearer(order.side, wish, bound))
 
     # Canceling.
 
@@ -334,12 +340,34 @@ class Exchange:
             raise refusals.cancel_rejected(refusals.MARKET_CLOSED)
 
     def _cancel(self, orders: Iterable[VenueOrder], cancel_id: str, now: Nanos) -> None:
+        """Cancel orders; one that is a leg of an open list takes the other leg with it."""
         settlement = Settlement(self._desk, now)
         for order in orders:
-            self.market.book(order.symbol).remove(order)
-            settlement.cancel(order, cancel_id)
-            self.market.publish(order.symbol, now)
+            order_list = self._desk.order_lists.of_order(order)
+            for leg in order_list.legs if order_list else (order,):
+                if leg.is_open:
+                    self._withdraw(leg, now)
+                    settlement.cancel(leg, cancel_id)
         settlement.close()
+
+    def _withdraw(self, order: VenueOrder, now: Nanos) -> None:
+        """Take an order out of the book, if it is there."""
+        if not order.is_waiting:
+            self.market.book(order.symbol).remove(order)
+            self.market.publish(order.symbol, now)
+
+    def cancel_list(self, symbol: str, key: ListKey, cancel_id: str, now: Nanos) -> VenueOrderList:
+        """Cancel both legs of an open list, and return it as it ended.
+
+        Raises:
+            Refused: No such list is open.
+        """
+        self._check_cancelable(symbol)
+        order_list = self._desk.order_lists.find(key)
+        if order_list is None or order_list.symbol != symbol:
+            raise refusals.cancel_rejected()
+        self._cancel(order_list.legs, cancel_id, now)
+        return order_list
 
     # Looking.
 
@@ -367,6 +395,30 @@ class Exchange:
         """Return orders of an account and symbol, open or not."""
         self.listing(wanted.symbol)
         return self._ledger.orders(wanted)
+
+    def open_lists(self, account_id: int) -> list[VenueOrderList]:
+        """Return an account's open lists, oldest first."""
+        return list(self._desk.order_lists.of_account(account_id))
+
+    def open_list_of(self, key: OrderKey) -> VenueOrderList | None:
+        """Return the open list that an open order is a leg of, or None."""
+        order = self._open.find(key)
+        return None if order is None else self._desk.order_lists.of_order(order)
+
+    def query_list(self, key: ListKey) -> VenueOrderList:
+        """Return a list, open or not.
+
+        Raises:
+            Refused: There is none.
+        """
+        order_list = self._desk.order_lists.find(key) or self._ledger.find_list(key)
+        if order_list is None:
+            raise refusals.order_not_found()
+        return order_list
+
+    def order_lists(self, wanted: HistoryRange) -> list[VenueOrderList]:
+        """Return lists of an account, open or not."""
+        return self._ledger.order_lists(wanted)
 
     def trades(self, wanted: HistoryRange) -> list[VenueTrade]:
         """Return trades of an account and symbol."""
@@ -399,15 +451,23 @@ class Exchange:
         for row in self._ledger.balances():
             balance = Balance(row.free, row.locked)
             self._account_of(row.account_id).restore(row.asset, balance)
-        settlement = Settlement(self._desk, now)
-        for order in self._ledger.open_orders():
+        orders = self._ledger.open_orders()
+        for order in orders:
             self._open.add(order)
-            if order.symbol in self.listings:
-                self.market.book(order.symbol).rest(order)
-                self.market.publish(order.symbol, now)
-            else:
+        for order_list in self._ledger.open_lists():
+            legs = (order for order in orders if order.order_list_id == order_list.list_id)
+            order_list.legs = tuple(legs)
+            self._desk.order_lists.add(order_list)
+        settlement = Settlement(self._desk, now)
+        for order in orders:
+            if order.symbol not in self.listings:
                 self._desk.listings.setdefault(order.symbol, known_listing(order.symbol))
                 settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
+            elif order.is_waiting:
+                self._desk.waiting.add(order)
+            else:
+                self.market.book(order.symbol).rest(order)
+                self.market.publish(order.symbol, now)
         settlement.close()
 
 
@@ -423,7 +483,7 @@ def _settle_events(symbol: str, events: Iterable[MatchEvent], settlement: Settle
 
 def _finish(order: VenueOrder, book: InstrumentBook, settlement: Settlement) -> None:
     """Let what is left of an order wait, or expire."""
-    if order.order_type is OrderType.MARKET:
+    if order.order_type.trades_at_market:
         settlement.expire(order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
     elif order.time_in_force is TimeInForce.GTC:
         book.rest(order)

@@ -7,6 +7,8 @@ from genesis.units import DECIMALS, Nanos, text_from_fixed
 from genesis.venue.listing import (
     AVERAGE_PRICE_MINUTES,
     MAX_NOTIONAL,
+    MAX_NUM_ALGO_ORDERS,
+    MAX_NUM_ORDER_LISTS,
     MAX_NUM_ORDERS,
     MULTIPLIER_DOWN,
     MULTIPLIER_UP,
@@ -58,9 +60,12 @@ def _symbol(listing: Listing) -> JsonObject:
         "quoteAssetPrecision": DECIMALS,
         "baseCommissionPrecision": DECIMALS,
         "quoteCommissionPrecision": DECIMALS,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "orderTypes": [
+            *("LIMIT", "LIMIT_MAKER", "MARKET"),
+            *("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
+        ],
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
@@ -118,4 +123,6 @@ def _filters(listing: Listing) -> list[JsonObject]:
             "avgPriceMins": AVERAGE_PRICE_MINUTES,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": MAX_NUM_ORDERS},
+        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": MAX_NUM_ORDER_LISTS},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": MAX_NUM_ALGO_ORDERS},
     ]

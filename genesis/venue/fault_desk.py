@@ -33,7 +33,7 @@ from genesis.venue.request_faults import RequestFault, RequestOccasion
 from genesis.venue.stream_faults import EventFault, FrameFault, read_event
 from genesis.venue.venue_acts import Act, LastingAct
 
-_QUERY: Final = "order.status"
+_QUERIES: Final = frozenset({"order.status", "orderList.status"})
 _Kind = TypeVar("_Kind", bound=OccasionalFault)
 
 
@@ -205,7 +205,7 @@ class FaultDesk:
         banned_until_ms = self.bans.until_ms(request.address, now)
         if banned_until_ms:
             return _refused(refusals.banned(banned_until_ms))
-        if request.method == _QUERY and self._hidden.hides(request.client_order_id, now):
+        if request.method in _QUERIES and self._hidden.hides(request.client_order_id, now):
             return _refused(refusals.order_not_found())
         fault = self._strike(self._requests, lambda fault: fault.befalls(request), request, now)
         if fault is not None:

@@ -18,7 +18,7 @@ from genesis.venue import refusals
 from genesis.venue.answers import answer
 from genesis.venue.fates import NEVER, EventFate, RequestFate
 from genesis.venue.refusals import Refused
-from genesis.venue.request_faults import PLACEMENT
+from genesis.venue.request_faults import PLACEMENTS
 
 _THROTTLED_FOR_MS: Final = 300
 _THROTTLING_CODES: Final = (-1003, -1015, -1008)
@@ -94,7 +94,7 @@ class FaultPlan:
     def request_fate(self, method: str, now: Nanos) -> RequestFate:
         """Return what happens to a request that has come in."""
         options = self._options
-        is_placement = method == PLACEMENT
+        is_placement = method in PLACEMENTS
         scale = 1.0 if is_placement else options.other_share
         end = self._draw_end(scale, now)
         delay = self._delay(scale * options.request_delayed, options.request_delay_max)

@@ -19,6 +19,7 @@ from genesis.venue.stream_payloads import (
     StreamMessage,
     kline_payload,
 )
+from genesis.venue.waiting_orders import PriceSpan
 
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60_000
@@ -235,9 +236,22 @@ class KlineDesk:
 
     def __init__(self) -> None:
         self._symbols: dict[str, _SymbolKlines] = {}
+        self._spans: dict[str, PriceSpan] = {}
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything has traded since the last call of `take_spans`."""
+        return bool(self._spans)
+
+    def take_spans(self) -> dict[str, PriceSpan]:
+        """Return between which prices each symbol has traded since the last call."""
+        spans, self._spans = self._spans, {}
+        return spans
 
     def add(self, trade: PublicTrade) -> None:
         """Take in one public trade."""
+        low, high = self._spans.get(trade.symbol, (trade.price, trade.price))
+        self._spans[trade.symbol] = PriceSpan(min(low, trade.price), max(high, trade.price))
         klines = self._symbols.get(trade.symbol)
         if klines is None:
             minute = KlineBuilder(_MINUTE, trade.traded_ms, trade.price)

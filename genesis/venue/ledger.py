@@ -7,6 +7,7 @@ import msgspec
 
 from genesis.units import Amount, Nanos, Price
 from genesis.venue.account import Balance
+from genesis.venue.order_lists import ListKey, VenueOrderList
 from genesis.venue.orders import VenueOrder, VenueTrade
 
 
@@ -25,9 +26,10 @@ class LedgerChanges(msgspec.Struct):
     orders: list[VenueOrder] = []
     trades: list[VenueTrade] = []
     balances: list[BalanceRow] = []
+    lists: list[VenueOrderList] = []
 
     def __bool__(self) -> bool:
-        return bool(self.orders or self.trades or self.balances)
+        return bool(self.orders or self.trades or self.balances or self.lists)
 
 
 class OrderKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ class HistoryRange(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows of a history are wanted.
 
     From `from_id` on, else within the times (inclusive), oldest first; with neither `from_id`
-    nor `start_at` the newest `limit` rows, still oldest first.
+    nor `start_at` the newest `limit` rows, still oldest first. The symbol "" means all of them.
     """
 
     account_id: int
@@ -78,6 +80,18 @@ class Ledger(Protocol):
 
     def trades(self, wanted: HistoryRange) -> list[VenueTrade]:
         """Return trades of an account and symbol; ids are trade ids."""
+
+    def open_lists(self) -> list[VenueOrderList]:
+        """Return the lists that were open when last recorded, oldest first, without their legs."""
+
+    def find_list(self, key: ListKey) -> VenueOrderList | None:
+        """Return the newest list that fits the key, or None."""
+
+    def order_lists(self, wanted: HistoryRange) -> list[VenueOrderList]:
+        """Return lists of an account, of any symbol; ids are list ids, times are of creation."""
+
+    def last_list_id(self) -> int:
+        """Return the highest list id ever given, or 0."""
 
     def last_order_id(self) -> int:
         """Return the highest order id ever given, or 0."""

@@ -45,7 +45,8 @@ class Operations:
         self._market.halt(symbol, is_halted=True)
         settlement = Settlement(self._desk, now)
         for order in self._desk.open_orders.of_symbol(symbol):
-            self._market.book(symbol).remove(order)
+            if not order.is_waiting:
+                self._market.book(symbol).remove(order)
             settlement.expire(order, ExpiryReason.EXCHANGE_CANCELED)
         settlement.close()
 
@@ -69,9 +70,9 @@ class Operations:
                 self._desk.events.append(UserEvent(account.account_id, event))
 
     def fill(self, key: OrderKey, now: Nanos) -> None:
-        """Let the public take the whole rest of an open order at its own price."""
+        """Let the public take the whole rest of an order in the book at its own price."""
         order = self._desk.open_orders.find(key)
-        if order is None:
+        if order is None or order.is_waiting:
             return
         execution = self._market.book(order.symbol).take(order)
         self._market.number_trades(order.symbol, (execution,), now)

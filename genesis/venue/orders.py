@@ -20,6 +20,8 @@ class OrderStatus(enum.StrEnum):
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
 
 
+NO_ORDER_LIST: Final = -1
+
 OPEN_STATUSES: Final = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
 
@@ -44,7 +46,9 @@ class ExpiryReason(enum.StrEnum):
     """Why an order expired, as the protocol spells it."""
 
     NONE = ""
+    REJECTED = "REJECTED"
     EXCHANGE_CANCELED = "EXCHANGE_CANCELED"
+    OCO_TRIGGER = "OCO_TRIGGER"
     UNFILLED_IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
     UNFILLED_FOK = "UNFILLED_FOK_ORDER_EXPIRED"
     INSUFFICIENT_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
@@ -54,7 +58,8 @@ class ExpiryReason(enum.StrEnum):
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A client's wish, well formed, not yet judged by filters or funds.
 
-    `price` is 0 for a market order. Exactly one of `quantity` and `quote_quantity` is not 0.
+    `price` is 0 for an order that trades at the market, `stop_price` for one that is not
+    conditional. Exactly one of `quantity` and `quote_quantity` is not 0.
     """
 
     symbol: str
@@ -67,6 +72,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str
     stp_mode: SelfTradePrevention
     response_type: ResponseType
+    stop_price: Price = 0
 
 
 class VenueOrder(msgspec.Struct, kw_only=True):
@@ -74,8 +80,9 @@ class VenueOrder(msgspec.Struct, kw_only=True):
 
     `executed_quantity` counts settled trades; `open_quantity` is what matching may still take, and
     runs ahead of settlement within one step. `locked` is what the order still holds back of the
-    account, in the asset it would spend. `ahead` is public quantity that stands before the order at
-    its price; `cut` is how much of it vanished with no trade seen yet.
+    account, in the asset it would spend; of a list's legs one holds for both. `working_at` is when
+    the order began to work, 0 while it waits for its trigger. `ahead` is public quantity that comes
+    before the order at its price; `cut` is how much of it vanished with no trade seen yet.
     """
 
     order_id: int
@@ -96,6 +103,9 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     executed_quote: Amount = 0
     locked: Amount = 0
     expiry_reason: ExpiryReason = ExpiryReason.NONE
+    stop_price: Price = 0
+    order_list_id: int = NO_ORDER_LIST
+    working_at: Nanos = 0
     open_quantity: Quantity = 0
     ahead: Quantity = 0
     cut: Quantity = 0
@@ -104,6 +114,11 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     def is_open(self) -> bool:
         """Whether the order can still trade or be canceled."""
         return self.status in OPEN_STATUSES
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the order is open, and waits for a trade to reach its stop price."""
+        return self.is_open and self.order_type.is_conditional and not self.working_at
 
 
 class VenueTrade(msgspec.Struct, frozen=True, kw_only=True):

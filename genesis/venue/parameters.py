@@ -6,6 +6,7 @@ read as text here, a number exactly as it was written, which is also what signat
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -15,6 +16,13 @@ from genesis.venue import refusals
 
 DEFAULT_RECEIVE_WINDOW_MS: Final = 5_000
 MAX_RECEIVE_WINDOW_MS: Final = 60_000
+_LEG_NAMES: Final = {
+    "newClientOrderId": "clientOrderId",
+    **{
+        name: name
+        for name in ("type", "price", "stopPrice", "timeInForce", "icebergQty", "trailingDelta")
+    },
+}
 _TIME_MAX: Final[Nanos] = 2**63 - 1  # what a ledger can compare with
 
 _NUMBER: Final = re.compile(refusals.NUMBER_RANGE)
@@ -28,10 +36,21 @@ _DECODE_NAMES: Final = msgspec.json.Decoder(list[str])
 class Parameters:
     """The parameters of one request, by name, as text. A null counts as not sent."""
 
-    __slots__ = ("_texts",)
+    __slots__ = ("_named", "_texts")
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
+    def __init__(
+        self, texts: Mapping[str, str], named: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._texts = texts
+        self._named = named
+
+    def leg(self, prefix: str) -> "Parameters":
+        """Return these parameters as those of one leg of an order list.
+
+        What a leg has for itself is found, and refused, under its prefixed name (section 7.5).
+        """
+        named = {name: f"{prefix}{own[0].upper()}{own[1:]}" for name, own in _LEG_NAMES.items()}
+        return Parameters(self._texts, named)
 
     @classmethod
     def from_json(cls, values: Mapping[str, msgspec.Raw]) -> "Parameters":
@@ -51,10 +70,15 @@ class Parameters:
         return self._texts
 
     def __contains__(self, name: str) -> bool:
-        return name in self._texts
+        return self.name(name) in self._texts
+
+    def name(self, name: str) -> str:
+        """Return the name under which a parameter was sent, or would have been."""
+        return self._named.get(name, name)
 
     def text(self, name: str) -> str | None:
         """Return an optional value, or None if it was not sent."""
+        name = self.name(name)
         value = self._texts.get(name)
         if value == "":
             raise refusals.empty_parameter(name)
@@ -62,6 +86,7 @@ class Parameters:
 
     def required_text(self, name: str) -> str:
         """Return a mandatory value."""
+        name = self.name(name)
         value = self._texts.get(name)
         if not value:
             raise refusals.missing_parameter(name)
@@ -73,12 +98,12 @@ class Parameters:
         if value is None:
             return None
         if _INTEGER.fullmatch(value) is None:
-            raise refusals.illegal_characters(name, refusals.ORDER_ID_RANGE)
+            raise refusals.illegal_characters(self.name(name), refusals.ORDER_ID_RANGE)
         return int(value)
 
     def required_number(self, name: str) -> int:
         """Return a mandatory decimal number as a scaled integer."""
-        return _fixed(name, self.required_text(name))
+        return _fixed(self.name(name), self.required_text(name))
 
     def flag(self, name: str) -> bool | None:
         """Return an optional boolean."""
@@ -103,7 +128,7 @@ class Parameters:
         """Return an optional client order id."""
         value = self.text(name)
         if value is not None and _CLIENT_ORDER_ID.fullmatch(value) is None:
-            raise refusals.illegal_characters(name, refusals.CLIENT_ORDER_ID_RANGE)
+            raise refusals.illegal_characters(self.name(name), refusals.CLIENT_ORDER_ID_RANGE)
         return value
 
     def timestamp_us(self) -> int:

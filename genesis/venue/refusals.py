@@ -29,19 +29,14 @@ INSUFFICIENT_BALANCE: Final = "Account has insufficient balance for requested ac
 DUPLICATE_ORDER: Final = "Duplicate order sent."
 UNKNOWN_ORDER: Final = "Unknown order sent."
 WOULD_TAKE: Final = "Order would immediately match and take."
+WOULD_TRIGGER: Final = "Order would trigger immediately."
+BAD_PRICE_RELATION: Final = "The relationship of the prices for the orders is not correct."
 ZERO_NOTIONAL: Final = "Price * QTY is zero or less."
 CANCEL_IDS_DISAGREE: Final = "Cancel order is invalid. Check origClOrdId and orderId."
 CANCEL_RESTRICTED: Final = "Order was not canceled due to cancel restrictions."
 MARKET_CLOSED: Final = "Market is closed."
 THIN_BOOK: Final = "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."
 STP_NOT_ALLOWED: Final = "This symbol does not allow the specified self-trade prevention mode."
-
-_UNSUPPORTED_TYPES: Final = {
-    "STOP_LOSS": "Stop loss orders",
-    "STOP_LOSS_LIMIT": "Stop loss limit orders",
-    "TAKE_PROFIT": "Take profit orders",
-    "TAKE_PROFIT_LIMIT": "Take profit limit orders",
-}
 
 
 class Refused(Exception):
@@ -79,7 +74,7 @@ def cancel_rejected(text: str = UNKNOWN_ORDER) -> Refused:
 
 
 def order_not_found() -> Refused:
-    """Say that no order has these ids."""
+    """Say that no order, or order list, has these ids."""
     return Refused(-2013, "Order does not exist.")
 
 
@@ -98,16 +93,26 @@ def stp_not_allowed() -> Refused:
     return Refused(CODE_FILTER_FAILURE, STP_NOT_ALLOWED)
 
 
-def unsupported_order_type(order_type: str) -> Refused:
-    """Say that the type is one of the protocol's, but not offered for the symbol."""
-    return new_order_rejected(
-        f"{_UNSUPPORTED_TYPES[order_type]} are not supported for this symbol."
+def leg_type_not_supported() -> Refused:
+    """Say that a type cannot be that leg of a pair."""
+    return Refused(
+        -1158, "Order type provided in the `aboveType` and/or `belowType` is not supported."
     )
 
 
-def is_unsupported_order_type(order_type: str) -> bool:
-    """Tell whether the protocol knows the type and this venue does not offer it."""
-    return order_type in _UNSUPPORTED_TYPES
+def limit_must_be_below() -> Refused:
+    """Say that the limit of a pair that buys lies below the market."""
+    return Refused(-1165, "A limit order in a buy OCO must be below.")
+
+
+def limit_must_be_above() -> Refused:
+    """Say that the limit of a pair that sells lies above the market."""
+    return Refused(-1166, "A limit order in a sell OCO must be above.")
+
+
+def no_leg_is_contingent() -> Refused:
+    """Say that both legs of a pair are limit orders."""
+    return Refused(-1168, "At least one OCO order must be contingent.")
 
 
 def duplicate_parameter() -> Refused:

@@ -13,13 +13,13 @@ from genesis.domain.orders import OrderType, Side
 from genesis.units import SCALE, Amount, Nanos, text_from_fixed
 from genesis.venue.account import Account
 from genesis.venue.commissions import DISCOUNTED, FEE_ASSET
-from genesis.venue.orders import ExpiryReason, ResponseType, VenueOrder, VenueTrade
+from genesis.venue.orders import NO_ORDER_LIST, ExpiryReason, ResponseType, VenueOrder, VenueTrade
 from genesis.venue.time_units import VenueTime
 
 JsonObject: TypeAlias = dict[str, object]
 
-NO_ORDER_LIST: Final = -1
 NO_TRADE: Final = -1
+NOT_WORKING: Final = -1
 _ZERO: Final = text_from_fixed(0)
 _ONE_BASIS_POINT: Final = SCALE // 10_000
 
@@ -31,7 +31,7 @@ def placement_reply(
     reply: JsonObject = {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": NO_ORDER_LIST,
+        "orderListId": order.order_list_id,
         "clientOrderId": order.client_order_id,
         "transactTime": VenueTime(order.updated_at),
     }
@@ -39,7 +39,8 @@ def placement_reply(
         return reply
     reply |= _sizes(order)
     reply |= _kind(order)
-    reply["workingTime"] = VenueTime(order.created_at)
+    reply |= _stop(order)
+    reply["workingTime"] = _working_time(order)
     reply["selfTradePreventionMode"] = order.stp_mode
     _add_expiry_reason(reply, order)
     if response_type is ResponseType.FULL:
@@ -62,11 +63,12 @@ def cancel_reply(order: VenueOrder, cancel_id: str) -> JsonObject:
         "symbol": order.symbol,
         "origClientOrderId": order.client_order_id,
         "orderId": order.order_id,
-        "orderListId": NO_ORDER_LIST,
+        "orderListId": order.order_list_id,
         "clientOrderId": cancel_id,
         "transactTime": VenueTime(order.updated_at),
         **_sizes(order),
         **_kind(order),
+        **_stop(order),
         "selfTradePreventionMode": order.stp_mode,
     }
 
@@ -76,19 +78,19 @@ def order_reply(order: VenueOrder) -> JsonObject:
     reply: JsonObject = {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": NO_ORDER_LIST,
+        "orderListId": order.order_list_id,
         "clientOrderId": order.client_order_id,
         "price": text_from_fixed(order.price),
         "origQty": text_from_fixed(order.quantity),
         "executedQty": text_from_fixed(order.executed_quantity),
         "cummulativeQuoteQty": text_from_fixed(order.executed_quote),
         **_kind(order),
-        "stopPrice": _ZERO,
+        "stopPrice": text_from_fixed(order.stop_price),
         "icebergQty": _ZERO,
         "time": VenueTime(order.created_at),
         "updateTime": VenueTime(order.updated_at),
-        "isWorking": True,
-        "workingTime": VenueTime(order.created_at),
+        "isWorking": bool(order.working_at),
+        "workingTime": _working_time(order),
         "origQuoteOrderQty": text_from_fixed(order.quote_quantity),
         "selfTradePreventionMode": order.stp_mode,
     }
@@ -215,9 +217,9 @@ def execution_report(order: VenueOrder, cause: ReportCause) -> JsonObject:
         "f": order.time_in_force.name,
         "q": text_from_fixed(order.quantity),
         "p": text_from_fixed(order.price),
-        "P": _ZERO,
+        "P": text_from_fixed(order.stop_price),
         "F": _ZERO,
-        "g": NO_ORDER_LIST,
+        "g": order.order_list_id,
         "C": order.client_order_id if cause.cancel_id else "",
         "x": cause.execution_type,
         "X": order.status,
@@ -238,9 +240,10 @@ def execution_report(order: VenueOrder, cause: ReportCause) -> JsonObject:
         "Z": text_from_fixed(order.executed_quote),
         "Y": text_from_fixed(fill.quote_quantity) if fill else _ZERO,
         "Q": text_from_fixed(order.quote_quantity),
-        "W": VenueTime(order.created_at),
         "V": order.stp_mode,
     }
+    if order.working_at:
+        report["W"] = VenueTime(order.working_at)
     if order.expiry_reason is not ExpiryReason.NONE:
         report["eR"] = order.expiry_reason
     return report
@@ -292,6 +295,15 @@ def _kind(order: VenueOrder) -> JsonObject:
         "type": order.order_type.name,
         "side": order.side.name,
     }
+
+
+def _stop(order: VenueOrder) -> JsonObject:
+    is_conditional = order.order_type.is_conditional
+    return {"stopPrice": text_from_fixed(order.stop_price)} if is_conditional else {}
+
+
+def _working_time(order: VenueOrder) -> VenueTime | int:
+    return VenueTime(order.working_at) if order.working_at else NOT_WORKING
 
 
 def _add_expiry_reason(reply: JsonObject, order: VenueOrder) -> None:

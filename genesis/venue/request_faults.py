@@ -16,6 +16,7 @@ from genesis.venue.fault_terms import Milliseconds, OccasionalFault, Text, fits,
 Transport: TypeAlias = Literal["", "ws", "rest"]
 
 PLACEMENT: Final = "order.place"
+PLACEMENTS: Final = frozenset({PLACEMENT, "orderList.place.oco"})
 _PAGES: Final = frozenset(
     {
         HTTPStatus.FORBIDDEN,
@@ -245,7 +246,7 @@ class RequestCut(RequestFault, frozen=True, kw_only=True):
 class OrderHidden(RequestFault, frozen=True, kw_only=True):
     """Queries do not find the order that a placement made: -2013 for `hidden_ms` behind it."""
 
-    method: Literal["order.place"] = PLACEMENT
+    method: Literal["order.place", "orderList.place.oco"] = PLACEMENT
     hidden_ms: Milliseconds
 
     def fate(self, now: Nanos) -> RequestFate:

@@ -108,7 +108,8 @@ class RequestWay(Generic[_Asked]):
             venue.exchange.operations.fill(_named_order(asked), now)
         send_reply = self._counterpart.execute(asked, fate.reply_form, now)
         if fate.hidden_for:
-            venue.faults.order_placed(_client_order_id(asked.parameters), fate.hidden_for, now)
+            for given_id in _given_ids(asked.parameters):
+                venue.faults.order_placed(given_id, fate.hidden_for, now)
         if fate.events_first:
             venue.tell()
         for delay in fate.reply_delays:
@@ -131,7 +132,14 @@ def occasion_of(asked: Admitted, transport: Transport, address: str) -> RequestO
 def _client_order_id(parameters: Parameters) -> str:
     """Return the client order id that a request names, or else gives."""
     texts = parameters.texts
-    return texts.get("origClientOrderId") or texts.get("newClientOrderId", "")
+    names = ("origClientOrderId", "listClientOrderId", "newClientOrderId")
+    return next((texts[name] for name in names if texts.get(name)), "")
+
+
+def _given_ids(parameters: Parameters) -> list[str]:
+    """Return the client ids that a placement gives: to an order, or to a list and its legs."""
+    names = ("newClientOrderId", "listClientOrderId", "aboveClientOrderId", "belowClientOrderId")
+    return [parameters.texts[name] for name in names if parameters.texts.get(name)]
 
 
 def _named_order(asked: Admitted) -> OrderKey:

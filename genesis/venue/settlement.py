@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, NamedTuple
 
-from genesis.domain.orders import OrderType, Side
+from genesis.domain.orders import Side
 from genesis.units import NANOS_PER_MS, Amount, Nanos, notional
 from genesis.venue.account import Account
 from genesis.venue.commissions import Commissions
 from genesis.venue.ledger import Ledger, LedgerChanges, balance_row
+from genesis.venue.list_reports import list_status
 from genesis.venue.listing import Listing
 from genesis.venue.matching import Execution
 from genesis.venue.open_orders import OpenOrders
+from genesis.venue.order_lists import ListStatus, OpenLists, VenueOrderList
 from genesis.venue.orders import ExpiryReason, OrderStatus, VenueOrder, VenueTrade
 from genesis.venue.reports import JsonObject, ReportCause, account_position, execution_report
 from genesis.venue.request_limits import MAKER_FILL_RELIEF, TAKER_FILL_RELIEF, OrderLimit
+from genesis.venue.waiting_orders import WaitingOrders
 
 _NEW: Final = "NEW"
 _TRADE: Final = "TRADE"
@@ -42,6 +45,8 @@ class Desk:
     accounts: dict[int, Account]
     order_limits: dict[int, OrderLimit]
     open_orders: OpenOrders
+    order_lists: OpenLists
+    waiting: WaitingOrders
     ledger: Ledger
     commissions: Commissions
     execution_ids: "count[int]"
@@ -52,12 +57,13 @@ class Desk:
 class Settlement:
     """One step's changes, in the order they happened. `close` must end it."""
 
-    __slots__ = ("_accounts", "_desk", "_now", "_orders", "_trades")
+    __slots__ = ("_accounts", "_desk", "_lists", "_now", "_orders", "_trades")
 
     def __init__(self, desk: Desk, now: Nanos) -> None:
         self._desk = desk
         self._now = now
         self._orders: dict[int, VenueOrder] = {}
+        self._lists: dict[int, VenueOrderList] = {}
         self._trades: list[VenueTrade] = []
         self._accounts: dict[int, Account] = {}
 
@@ -67,12 +73,36 @@ class Settlement:
         return self._trades
 
     def accept(self, order: VenueOrder, locked: Amount) -> None:
-        """Take an order in: hold its funds back, and report it NEW."""
+        """Take an order in: hold its funds back, let it wait if it must, and report it NEW."""
         account = self._account(order)
         account.lock(self._spent_asset(order), locked)
         order.locked = locked
         self._desk.open_orders.add(order)
+        if order.is_waiting:
+            self._desk.waiting.add(order)
+        self._report(order, _NEW, is_working=not order.is_waiting)
+
+    def open_list(self, order_list: VenueOrderList) -> None:
+        """Take a list in, and report it; its legs are still to be accepted, in this step."""
+        self._desk.order_lists.add(order_list)
+        self._lists[order_list.list_id] = order_list
+
+    def trigger(self, order: VenueOrder) -> None:
+        """Let a waiting order work, and report it NEW once more; a partner in a list expires."""
+        self._desk.waiting.discard(order)
+        order.working_at = self._now
+        self._lead(order)
         self._report(order, _NEW, is_working=True)
+
+    def hold_back(self, order: VenueOrder, needed: Amount) -> bool:
+        """Hold back at least so much for an order; tell whether the account has it."""
+        missing = max(0, needed - order.locked)
+        account, asset = self._account(order), self._spent_asset(order)
+        if missing > account.free(asset):
+            return False
+        account.lock(asset, missing)
+        order.locked += missing
+        return True
 
     def execute(self, symbol: str, execution: Execution) -> None:
         """Settle one trade for those of its parties that are clients, the taker first."""
@@ -95,6 +125,7 @@ class Settlement:
 
     def prevent(self, order: VenueOrder) -> None:
         """End an order that would have traded with its own account."""
+        self._lead(order)
         self._end(order, OrderStatus.EXPIRED_IN_MATCH)
         self._report(order, _TRADE_PREVENTION, is_working=False)
 
@@ -104,7 +135,12 @@ class Settlement:
         Raises:
             StorageError: The ledger refused; the exchange must stop, as its memory runs ahead.
         """
-        changes = LedgerChanges(list(self._orders.values()), self._trades, [])
+        changes = LedgerChanges(
+            list(self._orders.values()), self._trades, [], list(self._lists.values())
+        )
+        for order_list in self._lists.values():
+            status = list_status(order_list, self._now)
+            self._desk.events.append(UserEvent(order_list.account_id, status))
         for account in self._accounts.values():
             touched = account.take_touched()
             changes.balances += [
@@ -130,7 +166,26 @@ class Settlement:
         listing = self._desk.listings[order.symbol]
         return listing.base_asset if order.side is Side.BUY else listing.quote_asset
 
+    def _lead(self, order: VenueOrder) -> None:
+        """Let the partner of a leg expire; what was held back for both is the leg's own now."""
+        order_list = self._desk.order_lists.of_order(order)
+        if order_list is None:
+            return
+        partners = order_list.partners_of(order)
+        self._end_list(order_list)
+        for partner in partners:
+            order.locked += partner.locked
+            partner.locked = 0
+            self.expire(partner, ExpiryReason.OCO_TRIGGER)
+
+    def _end_list(self, order_list: VenueOrderList) -> None:
+        order_list.status = ListStatus.ALL_DONE
+        order_list.updated_at = self._now
+        self._desk.order_lists.remove(order_list)
+        self._lists[order_list.list_id] = order_list
+
     def _fill(self, order: VenueOrder, execution: Execution, *, is_maker: bool) -> None:
+        self._lead(order)
         trade = self._trade(order, execution, is_maker=is_maker)
         self._trades.append(trade)
         self._pay(order, trade)
@@ -181,7 +236,7 @@ class Settlement:
         order.locked -= spent
         account.credit(self._received_asset(order), received)
         account.transfer(trade.commission_asset, -trade.commission)
-        if is_buy and order.order_type is not OrderType.MARKET:
+        if is_buy and not order.order_type.trades_at_market:
             rest = order.quantity - order.executed_quantity - trade.quantity
             released = order.locked - notional(order.price, rest)
             account.unlock(asset, released)
@@ -195,6 +250,10 @@ class Settlement:
             self._account(order).unlock(self._spent_asset(order), order.locked)
             order.locked = 0
         self._desk.open_orders.remove(order)
+        self._desk.waiting.discard(order)
+        order_list = self._desk.order_lists.of_order(order)
+        if order_list is not None and not any(leg.is_open for leg in order_list.legs):
+            self._end_list(order_list)
 
     def _report(
         self,

@@ -16,9 +16,10 @@ import msgspec
 from genesis.errors import StorageError
 from genesis.units import NANOS_PER_MS, Nanos, Price
 from genesis.venue.ledger import BalanceRow, HistoryRange, LedgerChanges, OrderKey
+from genesis.venue.order_lists import ListKey, VenueOrderList
 from genesis.venue.orders import VenueOrder, VenueTrade
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 CHECKPOINT_PAGES: Final = 8_000  # 32 MiB: a sync this rare is not seen in the order path
 
@@ -29,7 +30,14 @@ CREATE TABLE orders (
   time_in_force INTEGER NOT NULL, price INTEGER NOT NULL, quantity INTEGER NOT NULL,
   quote_quantity INTEGER NOT NULL, stp_mode TEXT NOT NULL, created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL, status TEXT NOT NULL, executed_quantity INTEGER NOT NULL,
-  executed_quote INTEGER NOT NULL, locked INTEGER NOT NULL, expiry_reason TEXT NOT NULL
+  executed_quote INTEGER NOT NULL, locked INTEGER NOT NULL, expiry_reason TEXT NOT NULL,
+  stop_price INTEGER NOT NULL, order_list_id INTEGER NOT NULL, working_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX orders_of_list ON orders (order_list_id) WHERE order_list_id >= 0;
+CREATE TABLE order_lists (
+  list_id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, symbol TEXT NOT NULL,
+  list_client_id TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  status TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_client ON orders (account_id, symbol, client_order_id);
 CREATE INDEX orders_open ON orders (status) WHERE status IN ('NEW', 'PARTIALLY_FILLED');
@@ -63,6 +71,24 @@ UPDATE orders SET
 UPDATE trades SET traded_at = traded_at * {NANOS_PER_MS};
 UPDATE deposits SET deposited_at = deposited_at * {NANOS_PER_MS};
 """  # noqa: S608 - constants
+_VERSION_WITHOUT_LISTS: Final = 2
+_FROM_NO_LISTS: Final = """
+ALTER TABLE orders ADD COLUMN stop_price INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN order_list_id INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE orders ADD COLUMN working_at INTEGER NOT NULL DEFAULT 0;
+UPDATE orders SET working_at = created_at;
+CREATE INDEX orders_of_list ON orders (order_list_id) WHERE order_list_id >= 0;
+CREATE TABLE order_lists (
+  list_id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, symbol TEXT NOT NULL,
+  list_client_id TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  status TEXT NOT NULL
+) STRICT;
+"""
+_STEPS: Final = {
+    0: _SCHEMA,
+    _VERSION_IN_MS: _FROM_MS + _FROM_NO_LISTS,
+    _VERSION_WITHOUT_LISTS: _FROM_NO_LISTS,
+}
 
 _ORDER_FIELDS: Final = (
     "order_id",
@@ -83,12 +109,26 @@ _ORDER_FIELDS: Final = (
     "executed_quote",
     "locked",
     "expiry_reason",
+    "stop_price",
+    "order_list_id",
+    "working_at",
+)
+_LIST_FIELDS: Final = (
+    "list_id",
+    "account_id",
+    "symbol",
+    "list_client_id",
+    "created_at",
+    "updated_at",
+    "status",
 )
 _TRADE_FIELDS: Final = VenueTrade.__struct_fields__
+_list_row: Final = attrgetter(*_LIST_FIELDS)
 _order_row: Final = attrgetter(*_ORDER_FIELDS)
 _trade_row: Final = attrgetter(*_TRADE_FIELDS)
 
 _ORDER_COLUMNS: Final = ", ".join(_ORDER_FIELDS)
+_LIST_COLUMNS: Final = ", ".join(_LIST_FIELDS)
 _TRADE_COLUMNS: Final = ", ".join(_TRADE_FIELDS)
 
 # Statements are put together from the constants above; values are always bound.
@@ -98,7 +138,13 @@ _PUT_ORDER: Final = (
     "ON CONFLICT (order_id) DO UPDATE SET updated_at = excluded.updated_at, "
     "status = excluded.status, executed_quantity = excluded.executed_quantity, "
     "executed_quote = excluded.executed_quote, locked = excluded.locked, "
-    "expiry_reason = excluded.expiry_reason"
+    "expiry_reason = excluded.expiry_reason, working_at = excluded.working_at"
+)
+_PUT_LIST: Final = (
+    f"INSERT INTO order_lists ({_LIST_COLUMNS}) "  # noqa: S608
+    f"VALUES ({', '.join('?' * len(_LIST_FIELDS))}) "
+    "ON CONFLICT (list_id) DO UPDATE SET updated_at = excluded.updated_at, "
+    "status = excluded.status"
 )
 _PUT_TRADE: Final = (
     f"INSERT INTO trades ({_TRADE_COLUMNS}) "  # noqa: S608
@@ -139,7 +185,7 @@ class SqliteLedger:
         run("PRAGMA synchronous = NORMAL")
         run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         (version,) = run("PRAGMA user_version").fetchone()
-        steps = {0: _SCHEMA, _VERSION_IN_MS: _FROM_MS}.get(version)
+        steps = _STEPS.get(version)
         if steps is not None:
             self._database.executescript(
                 f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
@@ -159,6 +205,7 @@ class SqliteLedger:
         try:
             database.execute("BEGIN IMMEDIATE")
             database.executemany(_PUT_ORDER, map(_order_row, changes.orders))
+            database.executemany(_PUT_LIST, map(_list_row, changes.lists))
             database.executemany(_PUT_TRADE, map(_trade_row, changes.trades))
             database.executemany(
                 _PUT_BALANCE,
@@ -227,6 +274,52 @@ class SqliteLedger:
         rows = self._history(_TRADE_COLUMNS, "trades", "trade_id", "traded_at", wanted)
         return [_trade_from_row(row) for row in rows]
 
+    def open_lists(self) -> list[VenueOrderList]:
+        """Return the lists that were open when last recorded, oldest first, without their legs."""
+        rows = self._rows(
+            f"SELECT {_LIST_COLUMNS} FROM order_lists "  # noqa: S608
+            "WHERE status = 'EXECUTING' ORDER BY list_id",
+            (),
+        )
+        return [_list_from_row(row) for row in rows]
+
+    def find_list(self, key: ListKey) -> VenueOrderList | None:
+        """Return the newest list that fits the key, or None."""
+        clauses = "account_id = ?"
+        values: list[_SqlValue] = [key.account_id]
+        if key.list_id is not None:
+            clauses += " AND list_id = ?"
+            values.append(key.list_id)
+        if key.list_client_id:
+            clauses += " AND list_client_id = ?"
+            values.append(key.list_client_id)
+        rows = self._rows(
+            f"SELECT {_LIST_COLUMNS} FROM order_lists WHERE {clauses} "  # noqa: S608
+            "ORDER BY list_id DESC LIMIT 1",
+            values,
+        )
+        return self._with_legs(rows[0]) if rows else None
+
+    def order_lists(self, wanted: HistoryRange) -> list[VenueOrderList]:
+        """Return lists of an account, of any symbol; ids are list ids, times are of creation."""
+        rows = self._history(_LIST_COLUMNS, "order_lists", "list_id", "created_at", wanted)
+        return [self._with_legs(row) for row in rows]
+
+    def last_list_id(self) -> int:
+        """Return the highest list id ever given, or 0."""
+        ((last,),) = self._rows("SELECT COALESCE(MAX(list_id), 0) FROM order_lists", ())
+        return int(last)
+
+    def _with_legs(self, row: Sequence[_SqlValue]) -> VenueOrderList:
+        order_list = _list_from_row(row)
+        rows = self._rows(
+            f"SELECT {_ORDER_COLUMNS} FROM orders "  # noqa: S608
+            "WHERE order_list_id = ? ORDER BY order_id",
+            (order_list.list_id,),
+        )
+        order_list.legs = tuple(map(_order_from_row, rows))
+        return order_list
+
     def last_order_id(self) -> int:
         """Return the highest order id ever given, or 0."""
         ((last,),) = self._rows("SELECT COALESCE(MAX(order_id), 0) FROM orders", ())
@@ -259,9 +352,10 @@ class SqliteLedger:
     def _history(
         self, columns: str, table: str, id_column: str, time_column: str, wanted: HistoryRange
     ) -> list[tuple[_SqlValue, ...]]:
-        clauses = ["account_id = ?", "symbol = ?"]
-        values: list[_SqlValue] = [wanted.account_id, wanted.symbol]
+        clauses = ["account_id = ?"]
+        values: list[_SqlValue] = [wanted.account_id]
         for clause, value in (
+            ("symbol = ?", wanted.symbol or None),
             (f"{id_column} >= ?", wanted.from_id),
             ("order_id = ?", wanted.order_id),
             (f"{time_column} >= ?", wanted.start_at),
@@ -284,6 +378,10 @@ def _order_from_row(row: Sequence[_SqlValue]) -> VenueOrder:
     if order.is_open:
         order.open_quantity = order.quantity - order.executed_quantity
     return order
+
+
+def _list_from_row(row: Sequence[_SqlValue]) -> VenueOrderList:
+    return msgspec.convert(dict(zip(_LIST_FIELDS, row, strict=True)), VenueOrderList)
 
 
 def _trade_from_row(row: Sequence[_SqlValue]) -> VenueTrade:

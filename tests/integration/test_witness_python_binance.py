@@ -98,6 +98,44 @@ async def test_python_binance_trades_and_its_books_are_the_venues(
         client.ws_api.TIMEOUT = CLOSES_WITHIN_SECONDS
 
 
+async def test_python_binance_protects_a_position_by_a_pair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An OCO is placed, listed, canceled and refused as it expects; its events come in order."""
+    async with witness(monkeypatch) as (client, manager, _), manager.user_socket() as user:
+        bought = await client.order_market_buy(symbol=SYMBOL, quantity="0.01")
+        for _ in range(2 + len(bought["fills"])):
+            await user.recv()
+        price = Decimal(bought["fills"][0]["price"])
+        pair = {
+            "symbol": SYMBOL,
+            "quantity": "0.005",
+            "aboveType": "LIMIT_MAKER",
+            "abovePrice": f"{price * 2:.2f}",
+            "belowType": "STOP_LOSS",
+            "belowStopPrice": f"{price / 2:.2f}",
+        }
+        placed = await client.order_oco_sell(**pair)
+        assert (placed["contingencyType"], placed["listOrderStatus"]) == ("OCO", "EXECUTING")
+        assert [leg["type"] for leg in placed["orderReports"]] == ["LIMIT_MAKER", "STOP_LOSS"]
+        events = [await user.recv() for _ in range(4)]
+        assert [kind_of(event) for event in events] == [
+            ("executionReport", "NEW", "NEW"),
+            ("executionReport", "NEW", "NEW"),
+            ("listStatus",),
+            ("outboundAccountPosition",),
+        ]
+        listed = await client.get_open_oco_orders()
+        assert [row["orderListId"] for row in listed] == [placed["orderListId"]]
+        named = {"symbol": SYMBOL, "orderListId": placed["orderListId"]}
+        canceled = await client.v3_delete_order_list(**named)
+        assert [leg["status"] for leg in canceled["orderReports"]] == ["CANCELED", "CANCELED"]
+        with pytest.raises(BinanceAPIException) as caught:
+            await client.order_oco_sell(**{**pair, "belowStopPrice": f"{price * 3:.2f}"})
+        assert caught.value.code == -2010
+        client.ws_api.TIMEOUT = CLOSES_WITHIN_SECONDS
+
+
 async def test_python_binance_understands_the_venues_refusals_and_market(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from structlog.typing import FilteringBoundLogger
 
+from genesis.domain.order_ids import OrderIdParts, order_list_ids
+from genesis.domain.order_lists import OrderListIntent
 from genesis.domain.orders import OrderIntent, OrderType, Side, SignalAction, TimeInForce
-from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.units import SCALE
 
 Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
@@ -66,11 +68,37 @@ def approved(**changes: object) -> ApprovedOrder:
     return ApprovedOrder(intent=intent(**changes), approved_at=0)
 
 
+def approved_pair(**changes: object) -> ApprovedOrderList:
+    """Return a stop at 59 000 and a target at 61 000 over 0.001 BTC, with changes to both."""
+    ids = order_list_ids(OrderIdParts(account="0a", strategy_number=1, epoch=2, sequence=3))
+    sale = intent(side=Side.SELL, action=SignalAction.EXIT, **changes)
+    stop = msgspec.structs.replace(
+        sale,
+        client_order_id=ids.stop,
+        order_type=OrderType.STOP_LOSS,
+        limit_price=0,
+        trigger_price=59_000 * SCALE,
+    )
+    target = msgspec.structs.replace(
+        sale,
+        client_order_id=ids.target,
+        order_type=OrderType.LIMIT_MAKER,
+        limit_price=61_000 * SCALE,
+    )
+    order_list = OrderListIntent(list_client_order_id=ids.order_list, stop=stop, target=target)
+    return ApprovedOrderList(intent=order_list, approved_at=0)
+
+
 def is_signed_by_test_key(params: Mapping[str, Json], payload: bytes) -> bool:
     """Tell whether `params` carry the Ed25519 test key's signature of `payload`."""
     signature = params["signature"]
     assert isinstance(signature, str)
     return base64.b64decode(signature) == ED25519_KEY.sign(payload)
+
+
+def raw(value: Json) -> msgspec.Raw:
+    """Return a value as it lies, unread, in an envelope."""
+    return msgspec.Raw(msgspec.json.encode(value))
 
 
 def order_reply(**changes: Json) -> dict[str, Json]:
@@ -94,6 +122,54 @@ def order_reply(**changes: Json) -> dict[str, Json]:
         "selfTradePreventionMode": "EXPIRE_MAKER",
     }
     return reply | changes
+
+
+LIST_ID: Final = "G0a-1-2-3-0z"
+STOP_ID: Final = "G0a-1-2-3-01"
+TARGET_ID: Final = "G0a-1-2-3-02"
+
+
+def list_reply(*reports: Json, **changes: Json) -> dict[str, Json]:
+    """Return the result of `orderList.status` for the pair above, or with reports of its legs."""
+    reply: dict[str, Json] = {
+        "orderListId": 0,
+        "contingencyType": "OCO",
+        "listStatusType": "EXEC_STARTED",
+        "listOrderStatus": "EXECUTING",
+        "listClientOrderId": LIST_ID,
+        "transactionTime": 1780000000005,
+        "symbol": "BTCUSDT",
+        "orders": [
+            {"symbol": "BTCUSDT", "orderId": 102, "clientOrderId": TARGET_ID},
+            {"symbol": "BTCUSDT", "orderId": 103, "clientOrderId": STOP_ID},
+        ],
+    }
+    if reports:
+        reply["orderReports"] = list(reports)
+    return reply | changes
+
+
+def leg_replies(**changes: Json) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Return the placement replies of the stop and the target, with changes to both."""
+    common: dict[str, Json] = {"side": "SELL", "orderListId": 0}
+    stop: dict[str, Json] = {
+        "orderId": 103,
+        "clientOrderId": STOP_ID,
+        "type": "STOP_LOSS",
+        "price": "0.00000000",
+        "stopPrice": "59000.00000000",
+        "workingTime": -1,
+    }
+    target: dict[str, Json] = {
+        "orderId": 102,
+        "clientOrderId": TARGET_ID,
+        "type": "LIMIT_MAKER",
+        "price": "61000.00000000",
+    }
+    return (
+        order_reply(**(common | stop | changes)),
+        order_reply(**(common | target | changes)),
+    )
 
 
 FILLED_NOW: Final[dict[str, Json]] = {
@@ -216,6 +292,8 @@ def symbol_entry(symbol: str = "BTCUSDT", **changes: Json) -> dict[str, Json]:
                 "avgPriceMins": 5,
             },
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+            {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
             {
                 "filterType": "NOTIONAL",
                 "minNotional": "5.00000000",

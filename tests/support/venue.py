@@ -28,7 +28,7 @@ from genesis.venue.orders import NewOrder, ResponseType, SelfTradePrevention
 from genesis.venue.server import VenueServer
 from genesis.venue.signatures import RegisteredKey
 from genesis.venue.sqlite_ledger import SqliteLedger
-from genesis.venue.stream_payloads import StreamMessage
+from genesis.venue.stream_payloads import PublicTrade, StreamMessage
 from genesis.venue.time_units import encode_json
 
 NOW: Final[Nanos] = 1_780_000_000_000 * NANOS_PER_MS
@@ -73,6 +73,19 @@ class StillMarket:
         executions = book.settle_crossed()
         self.number_trades(symbol, executions, NOW)
         self.pending += [(symbol, execution) for execution in executions]
+
+    def print_trade(self, symbol: str, price: str) -> None:
+        """Let the public trade a little among itself, which moves no book."""
+        self.last_trade_id += 1
+        trade = PublicTrade(
+            symbol,
+            self.last_trade_id,
+            fixed(price),
+            fixed("0.1"),
+            NOW,
+            buyer_is_maker=True,
+        )
+        self.klines.add(trade)
 
     def step(self, now: Nanos) -> list[tuple[str, Execution]]:
         """Hand over what `offer` made."""

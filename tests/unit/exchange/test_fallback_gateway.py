@@ -1,5 +1,7 @@
 """Two ways to one venue: what may go over the second, and what never does."""
 
+import asyncio
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -23,7 +25,13 @@ from genesis.exchange.gateway import (
     VenuePath,
 )
 from tests.support.builders import hold, report
-from tests.support.exchange_builders import ORDER_ID, approved, quiet_log
+from tests.support.exchange_builders import (
+    LIST_ID,
+    ORDER_ID,
+    approved,
+    approved_pair,
+    quiet_log,
+)
 from tests.support.scripted_gateway import ScriptedGateway
 
 SYMBOL = "BTCUSDT"
@@ -69,6 +77,28 @@ async def test_an_order_goes_over_the_first_way_or_not_at_all(ways: Ways) -> Non
         assert isinstance(await ways.gateway.test_order(approved()), Valid)
     assert not ways.second.asked
     assert not ways.second.sent
+
+
+async def test_a_pair_goes_over_the_first_way_or_not_at_all(ways: Ways) -> None:
+    """Two orders would be four."""
+    pending = asyncio.ensure_future(ways.gateway.submit_list(approved_pair(), timestamp_ms=1))
+    await asyncio.sleep(0)  # it is sent before anything is awaited
+    ways.first.lists_sent[LIST_ID].set_result(Unknown("no reply"))
+    assert await pending == Unknown("no reply")
+    prepared = ways.gateway.build_submit_list(approved_pair(), timestamp_ms=1)
+    assert not ways.gateway.submit_prepared_list(prepared).done()
+    assert not ways.second.asked
+
+
+async def test_lists_are_canceled_and_found_by_either_way(ways: Ways) -> None:
+    """A cancel can only end the pair it names, and a question changes nothing."""
+    ways.first.list_cancels.append(Unknown("lost"))
+    ways.second.list_cancels.append(NotOpen("Unknown order sent."))
+    assert isinstance(await ways.gateway.cancel_list(SYMBOL, LIST_ID), NotOpen)
+    ways.first.list_queries.append(MUTE)
+    assert await ways.gateway.query_list(LIST_ID) == NotFound()
+    assert await ways.gateway.open_lists() == ()
+    assert ways.second.asked == [f"cancel list {SYMBOL} {LIST_ID}", f"query list {LIST_ID}"]
 
 
 def test_what_holds_orders_is_of_the_first_way(ways: Ways) -> None:

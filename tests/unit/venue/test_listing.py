@@ -59,6 +59,12 @@ def test_exchange_info_lists_filters_in_the_live_order() -> None:
         "PERCENT_PRICE_BY_SIDE",
         "NOTIONAL",
         "MAX_NUM_ORDERS",
+        "MAX_NUM_ORDER_LISTS",
+        "MAX_NUM_ALGO_ORDERS",
     ]
-    assert at(symbol, "orderTypes") == ["LIMIT", "LIMIT_MAKER", "MARKET"]
+    assert at(symbol, "orderTypes") == [
+        *("LIMIT", "LIMIT_MAKER", "MARKET"),
+        *("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
+    ]
+    assert at(symbol, "ocoAllowed") is True
     assert at(symbol, "filters", 0, "tickSize") == "0.01000000"

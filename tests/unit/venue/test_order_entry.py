@@ -75,14 +75,14 @@ def test_what_the_client_says_overrules_the_defaults() -> None:
         (
             LIMIT,
             {"type": "STOP_LOSS"},
-            -2010,
-            "Stop loss orders are not supported for this symbol.",
+            -1106,
+            "Parameter 'timeInForce' sent when not required.",
         ),
         (
             LIMIT,
             {"type": "TAKE_PROFIT_LIMIT"},
-            -2010,
-            "Take profit limit orders are not supported for this symbol.",
+            -1102,
+            "Mandatory parameter 'stopPrice' was not sent, was empty/null, or malformed.",
         ),
         (MARKET, {"price": "1"}, -1106, "Parameter 'price' sent when not required."),
         (MARKET, {"timeInForce": "GTC"}, -1106, "Parameter 'timeInForce' sent when not required."),

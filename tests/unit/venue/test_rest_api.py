@@ -201,7 +201,7 @@ def test_every_endpoint_answers() -> None:
     statuses = {
         (path, rest(api, verb, path, parameters).status)
         for verb, path in ENDPOINTS
-        if verb == "GET" and path != "/api/v3/order"
+        if verb == "GET" and path not in ("/api/v3/order", "/api/v3/orderList")
     }
     assert {status for _, status in statuses} == {200}
 

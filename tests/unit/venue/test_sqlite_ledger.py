@@ -181,16 +181,44 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
         for table, name in FIRST_TIMES:
             database.execute(f"UPDATE {table} SET {name}_at = {name}_at / {NANOS_PER_MS}")  # noqa: S608
             database.execute(f"ALTER TABLE {table} RENAME COLUMN {name}_at TO {name}_ms")
+        drop_what_came_with_lists(database)
         database.execute("PRAGMA user_version = 1")
         database.commit()
 
+    working = msgspec.structs.replace(ORDER, working_at=ORDER.created_at)
     for _ in range(2):
         reopened = SqliteLedger(path)
-        assert reopened.open_orders() == [ORDER]
+        assert reopened.open_orders() == [working]
         assert reopened.trades(HISTORY) == [TRADE]
         rows = reopened._database.execute("SELECT deposited_at FROM deposits").fetchall()
         assert rows == [(5 * NANOS_PER_MS,)]
         reopened.close()
+
+
+def drop_what_came_with_lists(database: sqlite3.Connection) -> None:
+    """Take from a ledger what its third version added."""
+    database.execute("DROP INDEX orders_of_list")
+    database.execute("DROP TABLE order_lists")
+    for name in ("stop_price", "order_list_id", "working_at"):
+        database.execute(f"ALTER TABLE orders DROP COLUMN {name}")
+
+
+def test_a_ledger_without_lists_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its orders were working from the start, and there are no lists yet."""
+    path = tmp_path / "venue.db"
+    ledger = SqliteLedger(path)
+    ledger.commit(LedgerChanges([ORDER]))
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        drop_what_came_with_lists(database)
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+
+    reopened = SqliteLedger(path)
+    working = msgspec.structs.replace(ORDER, working_at=ORDER.created_at)
+    assert reopened.open_orders() == [working]
+    assert (reopened.open_lists(), reopened.last_list_id()) == ([], 0)
+    reopened.close()
 
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def test_the_filters_that_bind_our_orders_are_read() -> None:
     assert instrument.notional_filter == "NOTIONAL"
     assert (instrument.max_open_orders, instrument.max_open_orders_of_account) == (200, 1000)
     assert instrument.max_position == 0
+    assert (instrument.max_order_lists, instrument.max_algo_orders) == (20, 5)
 
 
 def test_the_older_price_band_holds_for_both_sides() -> None:

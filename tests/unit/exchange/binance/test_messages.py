@@ -30,6 +30,7 @@ from tests.support.exchange_builders import (
     Json,
     failure,
     order_reply,
+    raw,
     report_event,
     success,
     trade_row,
@@ -37,11 +38,6 @@ from tests.support.exchange_builders import (
 )
 
 NOW = 1_780_000_000_007 * NANOS_PER_MS
-
-
-def raw(value: Json) -> msgspec.Raw:
-    """Return a value as it lies, unread, in an envelope."""
-    return msgspec.Raw(msgspec.json.encode(value))
 
 
 def report_of(event: Json) -> ExecutionReport:

@@ -9,15 +9,20 @@ from genesis.exchange.binance.outcomes import (
     Lost,
     Reply,
     Unwritten,
+    cancel_list_outcome,
     cancel_outcome,
     order_test_outcome,
+    query_list_outcome,
     query_outcome,
     read_outcome,
+    submit_list_outcome,
     submit_outcome,
 )
 from genesis.exchange.gateway import (
     Accepted,
     Found,
+    ListAccepted,
+    ListFound,
     NoAnswer,
     NotFound,
     NotOpen,
@@ -27,7 +32,17 @@ from genesis.exchange.gateway import (
     Valid,
 )
 from genesis.units import NANOS_PER_MS
-from tests.support.exchange_builders import FILLED_NOW, ORDER_ID, failure, order_reply, success
+from tests.support.exchange_builders import (
+    FILLED_NOW,
+    LIST_ID,
+    ORDER_ID,
+    STOP_ID,
+    failure,
+    leg_replies,
+    list_reply,
+    order_reply,
+    success,
+)
 
 NOW = 1_780_000_000_000_000_000
 LOST: Fate = Lost("no reply")
@@ -159,3 +174,55 @@ def test_a_tried_order_is_good_refused_or_not_answered() -> None:
     assert refused == Rejected(-2015, "Invalid API-key.", retryable=False)
     assert isinstance(order_test_outcome(reply(failure(1, -1021, "Outside."))), NoAnswer)
     assert isinstance(order_test_outcome(LOST), NoAnswer)
+
+
+def test_a_list_is_placed_whole_or_not_at_all() -> None:
+    """As an order: what is not certain is unknown, for both legs."""
+    placed = reply(success(1, list_reply(*leg_replies())))
+    assert isinstance(submit_list_outcome(placed, LIST_ID), ListAccepted)
+    assert isinstance(submit_list_outcome(placed, "another"), Unknown)
+    assert isinstance(submit_list_outcome(LOST, LIST_ID), Unknown)
+    assert isinstance(submit_list_outcome(UNWRITTEN, LIST_ID), NotSent)
+    duplicate = reply(failure(1, -2010, "Duplicate order sent."))
+    assert isinstance(submit_list_outcome(duplicate, LIST_ID), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-2010, "The relationship of the prices for the orders is not correct."),
+        (-2010, "Order would trigger immediately."),
+        (-2010, "OCO orders are not supported for this symbol"),
+        (-1013, "Filter failure: MAX_NUM_ALGO_ORDERS"),
+        (-1013, "Filter failure: MAX_NUM_ORDER_LISTS"),
+        (-1158, "Order type provided in the `aboveType` and/or `belowType` is not supported."),
+        (-1166, "A limit order in a sell OCO must be above."),
+    ],
+)
+def test_a_list_that_the_venue_refuses_is_refused_for_good(code: int, words: str) -> None:
+    """Both legs are; another pair may follow under other ids."""
+    outcome = submit_list_outcome(reply(failure(1, code, words)), LIST_ID)
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.retryable) == (code, False)
+
+
+def test_a_cancel_of_a_list_or_a_leg_ends_both() -> None:
+    """A leg that is canceled by itself is answered with its list."""
+    legs = leg_replies(status="CANCELED")
+    done = reply(success(1, list_reply(*legs, listOrderStatus="ALL_DONE")))
+    assert isinstance(cancel_list_outcome(done, LIST_ID), ListAccepted)
+    leg = cancel_outcome(done, STOP_ID)
+    assert isinstance(leg, Accepted)
+    assert (leg.report.client_order_id, leg.report.state) == (STOP_ID, OrderState.CANCELED)
+    gone = reply(failure(1, -2011, "Unknown order sent."))
+    assert isinstance(cancel_list_outcome(gone, LIST_ID), NotOpen)
+    assert isinstance(cancel_list_outcome(LOST, LIST_ID), Unknown)
+
+
+def test_a_list_is_found_or_not() -> None:
+    """Like an order: "not found" is an answer, silence is none."""
+    found = query_list_outcome(reply(success(1, list_reply())), LIST_ID)
+    assert isinstance(found, ListFound)
+    missing = reply(failure(1, -2013, "Order does not exist."))
+    assert query_list_outcome(missing, LIST_ID) == NotFound()
+    assert isinstance(query_list_outcome(LOST, LIST_ID), NoAnswer)

@@ -8,13 +8,18 @@ from genesis.exchange.binance import requests
 from genesis.exchange.binance.request_costs import cost_of
 from genesis.exchange.binance.requests import RequestBuilder
 from genesis.exchange.binance.signing import make_signer, websocket_payload
+from genesis.exchange.request_cost import Purpose
 from genesis.units import SCALE
 from tests.support.exchange_builders import (
     API_KEY,
     ED25519_PEM,
     HMAC_SECRET,
+    LIST_ID,
     ORDER_ID,
+    STOP_ID,
+    TARGET_ID,
     Json,
+    approved_pair,
     intent,
     is_signed_by_test_key,
 )
@@ -48,6 +53,21 @@ COMMON: dict[str, Json] = {
         ),
         pytest.param(
             intent(order_type=OrderType.MARKET, limit_price=0), {"type": "MARKET"}, id="market"
+        ),
+        pytest.param(
+            intent(order_type=OrderType.STOP_LOSS, limit_price=0, trigger_price=SCALE),
+            {"type": "STOP_LOSS", "stopPrice": "1.00000000"},
+            id="stop",
+        ),
+        pytest.param(
+            intent(order_type=OrderType.STOP_LOSS_LIMIT, trigger_price=SCALE),
+            {
+                "type": "STOP_LOSS_LIMIT",
+                "timeInForce": "GTC",
+                "price": "60000.00000000",
+                "stopPrice": "1.00000000",
+            },
+            id="stop with a limit",
         ),
     ],
 )
@@ -142,3 +162,27 @@ def test_reads_name_what_they_want() -> None:
     assert requests.instruments_params(("BTCUSDT",))["symbols"] == ["BTCUSDT"]
     assert requests.instruments_params(None)["symbolStatus"] == "TRADING"
     assert requests.account_params() == {"omitZeroBalances": True}
+
+
+def test_a_pair_that_sells_has_its_target_above_and_its_stop_below() -> None:
+    """Each leg carries what its type uses, under its prefix; the lots are named once (7.5)."""
+    pair = approved_pair().intent
+    assert requests.place_list_params(pair) == {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "quantity": "0.00100000",
+        "listClientOrderId": LIST_ID,
+        "newOrderRespType": "FULL",
+        "aboveType": "LIMIT_MAKER",
+        "aboveClientOrderId": TARGET_ID,
+        "abovePrice": "61000.00000000",
+        "belowType": "STOP_LOSS",
+        "belowClientOrderId": STOP_ID,
+        "belowStopPrice": "59000.00000000",
+    }
+
+
+def test_a_pair_costs_two_orders_and_shrinks_a_position() -> None:
+    """Section 8.3; no share of ours holds it back."""
+    cost = cost_of("orderList.place.oco", {})
+    assert (cost.purpose, cost.weight, cost.orders) == (Purpose.EXIT, 1, 2)

@@ -111,6 +111,7 @@ async def storm(trader: Trader, sequence: int) -> None:
                 order_type=OrderType.LIMIT,
                 limit_price=FAR_BELOW,
                 expires_at=expires_at,
+                received_at=trader.clock.now(),
             )
             for number in range(STRATEGIES)
         )

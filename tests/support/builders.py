@@ -132,6 +132,7 @@ def signal(
     epoch: int = 1,
     instrument_id: int = 0,
     expires_at: Nanos = NOW + 5 * SECOND,
+    received_at: Nanos = NOW,
 ) -> Signal:
     """Return an entry (or, for a sale, an exit) at the market."""
     return Signal(
@@ -150,7 +151,7 @@ def signal(
         quantity=quantity,
         position=position,
         expires_at=expires_at,
-        received_at=NOW,
+        received_at=received_at,
         read_at=NOW,
         published_at=NOW,
     )

@@ -10,7 +10,7 @@ import msgspec
 from genesis.clock import EngineClock
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderReport, OrderState, OrderType
+from genesis.domain.orders import OrderReport, OrderState, OrderType, Side, TimeInForce
 from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
@@ -106,11 +106,11 @@ class Trader:
 
     async def buy(self) -> None:
         """Take a signal to buy a lot at the market."""
-        await self._wish(OrderType.MARKET, 0)
+        await self.wish(OrderType.MARKET)
 
     async def rest(self, limit_price: Price = FAR_BELOW) -> None:
         """Take a signal to buy far below the market."""
-        await self._wish(OrderType.LIMIT, limit_price)
+        await self.wish(OrderType.LIMIT, limit_price)
 
     def position(self) -> int:
         """Return what the strategy holds."""
@@ -137,15 +137,26 @@ class Trader:
                 self.engine.on_time()
                 await asyncio.sleep(_POLL_S)
 
-    async def _wish(self, order_type: OrderType, limit_price: Price) -> None:
+    async def wish(
+        self,
+        order_type: OrderType,
+        limit_price: Price = 0,
+        *,
+        side: Side = Side.BUY,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> None:
+        """Take a signal for a lot, good for a minute."""
         self._signals += 1
         wish = signal(
             self._signals,
+            side=side,
             quantity=LOT,
             order_type=order_type,
+            time_in_force=time_in_force,
             limit_price=limit_price,
             position=self.position(),
             expires_at=self.clock.now() + 60 * NANOS_PER_SECOND,
+            received_at=self.clock.now(),
         )
         await self.engine.execute_trade(wish)
 

@@ -22,6 +22,7 @@ from genesis.engine.effects import (
 from genesis.engine.entries import Entry, OrderPrepared
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
+from genesis.engine.protection import ProtectionRules
 from genesis.engine.reconciliation import VenueView
 from genesis.engine.risk_facts import VenueNow
 from genesis.engine.state_machine import EngineState
@@ -67,6 +68,7 @@ class Desk:
         *,
         is_synced: bool = False,
         canary: CanaryRules | None = None,
+        protection: ProtectionRules | None = None,
     ) -> None:
         ledger = Ledger()
         for entry in journal:
@@ -81,6 +83,7 @@ class Desk:
             ledger=ledger,
             epoch=epoch,
             canary_rules=canary,
+            protection_rules=protection,
         )
         self.holds: tuple[Hold | None, Hold | None] = (None, None)  # of entries, of exits
         self.journal = list(journal)
@@ -152,6 +155,13 @@ class Desk:
     def tick(self, now: Nanos) -> "Desk":
         venue_ms = VENUE_MS + (now - NOW) // NANOS_PER_MS
         return self.take(self.core.on_time(venue=self.venue_now(venue_ms), now=now))
+
+    def protect(self, now: Nanos = NOW) -> "Desk":
+        """Have the positions seen to, to which something has happened."""
+        venue_ms = VENUE_MS + (now - NOW) // NANOS_PER_MS
+        if not self.core.is_protection_due:
+            return self.take([])
+        return self.take(self.core.protect(venue=self.venue_now(venue_ms), now=now))
 
     def query(
         self, outcome: Found | NotFound | NoAnswer, after_ms: int, *, cancel_first: bool = False

@@ -27,7 +27,12 @@ from genesis.engine.control import (
     failed,
 )
 from genesis.errors import LinkError
-from genesis.status import ExternalOrderSummary, ExternalSummary, ParentSummary
+from genesis.status import (
+    ExternalOrderSummary,
+    ExternalSummary,
+    ParentSummary,
+    ProtectionSummary,
+)
 
 SUMMARY = AccountSummary(
     equity="100000.00000001",
@@ -156,5 +161,14 @@ def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
         ),
         halt_reason="y" * 200,
         parents=(longest_parent(number),) * limits.PARENTS_SHOWN_MAX,
+        protection=ProtectionSummary(
+            covered=10**6,
+            uncovered=10**6,
+            exiting=10**6,
+            dust=10**6,
+            overdue=10**6,
+            longest_ms=10**12,
+            worst="w" * 100,
+        ),
     )
     assert len(encode(full)) <= limits.ACCOUNT_REST_BYTES_MAX

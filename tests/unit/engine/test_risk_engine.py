@@ -68,6 +68,45 @@ CASES: dict[str, tuple[OrderIntent, dict[str, object], str]] = {
     "running": (intent(), {}, "approved"),
     "stopping": (intent(), {"state": EngineState.STOPPING}, "engine_state"),
     "reducing": (intent(), {"state": EngineState.REDUCING}, "engine_state"),
+    "one place for a stop is left": (
+        intent(),
+        {"protected_here": 4, "instrument": btc(max_algo_orders=5)},
+        "approved",
+    ),
+    "no place for a stop is left": (
+        intent(),
+        {"protected_here": 5, "instrument": btc(max_algo_orders=5)},
+        "protection_room",
+    ),
+    "no place for a list is left": (
+        intent(),
+        {"protected_here": 2, "instrument": btc(max_algo_orders=5, max_order_lists=2)},
+        "protection_room",
+    ),
+    "others have taken a place": (
+        intent(),
+        {
+            "protected_here": 4,
+            "instrument": btc(max_algo_orders=5),
+            "filters": filter_facts(open_algo_orders=5, own_algo_orders=4),
+        },
+        "protection_room",
+    ),
+    "an exit needs no place": (
+        intent(side=Side.SELL),
+        {"held": LOT, "protected_here": 5, "instrument": btc(max_algo_orders=5)},
+        "approved",
+    ),
+    "a position has no stop": (
+        intent(),
+        {"unprotected_for": 5 * SECOND},
+        "unprotected",
+    ),
+    "an exit while a position has no stop": (
+        intent(side=Side.SELL),
+        {"held": LOT, "unprotected_for": 5 * SECOND},
+        "approved",
+    ),
     "no quote": (intent(), {"quote": None}, "data_age"),
     "quote at the age limit": (
         intent(),

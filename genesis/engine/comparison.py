@@ -23,6 +23,7 @@ from genesis.engine.reconciliation import (
     gaps,
     is_settled,
 )
+from genesis.engine.sub_ledgers import differences
 from genesis.engine.timers import TimerKind, Timers
 from genesis.exchange.gateway import NoAnswer, NotListed
 from genesis.limits import (
@@ -80,8 +81,10 @@ class BooksComparison:
     ) -> list[Effect]:
         """Take one view, the answer to `asked`.
 
-        A difference is a `reason_to_halt` when it has stood for `patience`: lists lag.
+        A difference is a `reason_to_halt` when it has stood for `patience`: lists lag. Ours are
+        held against our own sub-ledgers first: what they differ by, no venue can explain.
         """
+        assert not differences(self._ledger.state), "the sub-ledgers are the account"
         has_moved = self._ledger.movements != asked.movements
         is_quiet = not has_moved and is_settled(self._ledger, view.open_orders)
         self._watch.compare(view, is_settled=is_quiet, now=now)

@@ -57,7 +57,7 @@ class CoreParts:
         self.listing = ListingWatch(catalogue, self.timers, order_rules.listing_refresh)
         self._cursor = TradeCursor(ledger)
         self.teller = Teller(ledger=ledger, catalogue=catalogue, strategies=strategies, epoch=epoch)
-        self.books = Bookkeeper(ledger, self.teller, self._cursor)
+        self.books = Bookkeeper(ledger, self.teller, self._cursor, self.valuation.value_of)
         self.external = ExternalActivity(ledger=ledger, catalogue=catalogue, books=self.books)
         self.comparison = BooksComparison(
             ledger=ledger,

@@ -30,6 +30,7 @@ from genesis.engine.effects import (
 )
 from genesis.engine.entries import (
     AccountBound,
+    CapitalAllotted,
     EntriesMissed,
     Entry,
     EpochStarted,
@@ -175,6 +176,8 @@ class ExecutionCore:
             begun.append(EntriesMissed(state.written_at, now))
         if account_id not in (0, state.account_id):
             begun.append(AccountBound(account_id, now))
+        if self.valuation.capital != state.capital:
+            begun.append(CapitalAllotted(self.valuation.capital, now))
         started = self._books.record(*begun)
         self._watch.begin()
         return [
@@ -341,7 +344,8 @@ class ExecutionCore:
         if now - self._marked_at < EQUITY_MARK_PERIOD and not (has_risen and not state.peak_equity):
             return []
         self._marked_at = now
-        return [self._books.record(self.valuation.entry(now))]
+        valued = self._revalued(self._books.value_fees(now))
+        return [*valued, self._books.record(self.valuation.entry(now))]
 
     def on_time(self, *, venue: VenueNow, now: Nanos) -> list[Effect]:
         """Do what is due."""

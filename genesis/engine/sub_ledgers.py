@@ -7,6 +7,8 @@ and the lots of strategies that do not run any more. Together they are the accou
 unit: `differences` says where they are not, which is a fault of this program's.
 """
 
+from collections.abc import Collection
+
 from genesis.engine.entries import CapitalAllotted, FeesValued, FillBooked
 from genesis.engine.ledger_state import LedgerState
 from genesis.engine.order import Order
@@ -54,7 +56,7 @@ def allot_capital(state: LedgerState, entry: CapitalAllotted) -> None:
 def differences(state: LedgerState) -> dict[str, Amount]:
     """Return by how much the account's expected balances exceed all sub-ledgers, by asset.
 
-    It is empty: that is the invariant. What is in none of both was never moved by anything.
+    It is empty: that is the invariant. Opening balances are the house's on both sides.
     """
     missing = dict(state.balance_changes)
     for asset, amount in state.house_changes.items():
@@ -65,3 +67,31 @@ def differences(state: LedgerState) -> dict[str, Amount]:
             missing[base] = missing.get(base, 0) - position.lots
             missing[quote] = missing.get(quote, 0) - position.cash
     return {asset: amount for asset, amount in sorted(missing.items()) if amount}
+
+
+def gap_at(state: LedgerState, order: Order, fee_asset: str) -> tuple[Amount, ...]:
+    """Return by how much balances exceed what a fill of an order moves in the sub-ledgers.
+
+    The same before and after: then `differences`, which looks at everything, is what it was.
+    """
+    changes, intent = state.balance_changes, order.intent
+    held = state.positions.get(intent.strategy_id, {}).get(intent.symbol)
+    lots, cash = (0, 0) if held is None else (held.lots, held.cash)
+    base, quote = order.base_asset, order.quote_asset
+    gaps = (changes.get(base, 0) - lots, changes.get(quote, 0) - cash)
+    if fee_asset in {base, quote}:
+        return gaps
+    return *gaps, changes.get(fee_asset, 0) - state.house_changes.get(fee_asset, 0)
+
+
+def house_balances(state: LedgerState, running: Collection[str]) -> dict[str, Amount]:
+    """Return what the house holds of each asset, dust and lots of strategies not `running` too."""
+    house = dict(state.opening_balances)
+    for asset, amount in state.house_changes.items():
+        house[asset] = house.get(asset, 0) + amount
+    for strategy_id, held in state.positions.items():
+        for symbol, position in held.items():
+            base = state.pairs[symbol][0]
+            lots = position.dust if strategy_id in running else position.lots
+            house[base] = house.get(base, 0) + lots
+    return {asset: amount for asset, amount in sorted(house.items()) if amount}

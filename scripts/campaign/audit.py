@@ -28,6 +28,7 @@ from genesis.engine.entries import (
     TransferBooked,
 )
 from genesis.engine.ledger import Ledger
+from genesis.engine.sub_ledgers import differences
 from genesis.storage.journal import Journal
 from genesis.units import Nanos
 
@@ -187,6 +188,7 @@ def audit_books(state_dir: Path, *, has_lost_power: bool = False) -> Audit:
         _compare_executions(journal, venue, audit)
         _compare_positions(journal, venue, audit)
         _compare_balances(journal, venue, audit)
+    _add_up_sub_ledgers(journal, audit)
     return audit
 
 
@@ -279,6 +281,14 @@ def _compare_balances(journal: _JournalView, venue: sqlite3.Connection, audit: A
             audit.differences.append(
                 f"balance of {asset}: ours {ours.get(asset, 0)}, the venue's {theirs.get(asset, 0)}"
             )
+
+
+def _add_up_sub_ledgers(journal: _JournalView, audit: Audit) -> None:
+    """Hold what strategies and the house hold together against what the account must hold."""
+    audit.differences += [
+        f"sub-ledgers of {asset}: together {-amount} more than the account"
+        for asset, amount in differences(journal.ledger.state).items()
+    ]
 
 
 def _totals(venue: sqlite3.Connection) -> Iterator[tuple[str, int]]:

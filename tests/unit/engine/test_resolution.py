@@ -31,7 +31,9 @@ def timers() -> Timers:
 def resolver(timers: Timers) -> Resolver:
     ledger = Ledger()
     teller = Teller(ledger=ledger, catalogue=catalogue(), strategies={}, epoch=1)
-    return Resolver(timers, Bookkeeper(ledger, teller, TradeCursor(ledger)), MARGIN_MS)
+    return Resolver(
+        timers, Bookkeeper(ledger, teller, TradeCursor(ledger), lambda *_: None), MARGIN_MS
+    )
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ def held() -> Ledger:
     ledger.state.positions["ema_cross-1"] = {
         "BTCUSDT": Position(quantity=LOT, cost=60 * SCALE, realized=-5 * SCALE, fills=1)
     }
+    ledger.state.pairs = {"BTCUSDT": ("BTC", "USDT")}
+    ledger.state.balance_changes = {"BTC": LOT, "USDT": -65 * SCALE}
     ledger.state.fees = {"USDT": SCALE, "BTC": LOT, "BNB": 9}
     return ledger
 
@@ -82,10 +84,15 @@ def test_the_summary_is_decimal_text() -> None:
         epoch=1,
     )
     core.valuation.mark({0: quote(middle=PRICE, spread=0)})
-    core.ledger.state.opening_balances["USDT"] = 2
+    core.ledger.state.opening_balances["USDT"] = 65 * SCALE + 2
     asked = core.compare_now(NOW)
     view = VenueView(
-        venue_ms=0, open_orders=(), orders=(), trades=(), balances={"USDT": 1}, balances_at=NOW
+        venue_ms=0,
+        open_orders=(),
+        orders=(),
+        trades=(),
+        balances={"USDT": 1, "BTC": LOT},
+        balances_at=NOW,
     )
     core.on_venue_view(view, asked, NOW)
     halted = btc(0, "ETHUSDT", "ETH", status="HALT")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from genesis.domain.orders import OrderState, OrderType, Side, TimeInForce
 from genesis.engine.entries import (
@@ -228,3 +229,16 @@ def test_doubts_are_measured_from_preparation_to_settlement(tmp_path: Path) -> N
 
     (doubt,) = books.audit(tmp_path).doubts
     assert (doubt.ended_at - doubt.began_at, doubt.deaths) == (2 * SECOND, 1)
+
+
+def test_sub_ledgers_must_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fold that moves a position by other amounts than the balance is found."""
+    whole, spoiled = tmp_path / "whole", tmp_path / "spoiled"
+    whole.mkdir()
+    spoiled.mkdir()
+    assert not Books().audit(whole).differences
+    monkeypatch.setattr(
+        "genesis.domain.positions.Position._buy",
+        lambda position, trade: setattr(position, "quantity", trade.lots),
+    )
+    assert told_of(Books().audit(spoiled).differences, "sub-ledgers", "USDT", str(PAID))

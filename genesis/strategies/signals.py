@@ -69,13 +69,16 @@ class SignalBuilder:
         valid_for: Nanos,
         limit_price: Price = 0,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        is_post_only: bool = False,
         stop_price: Price = 0,
         target_price: Price = 0,
         quantity: Quantity = 0,
     ) -> Signal:
         """Wish to buy: at `limit_price` or better, or at the market if it is 0.
 
-        `quantity` 0 leaves the size to the executor. `confidence` is in (0, 1].
+        What has not filled by the end of `valid_for` is canceled. `is_post_only`: only as a maker;
+        the venue rejects an order that would take. `quantity` 0 leaves the size to the executor.
+        `confidence` is in (0, 1].
         """
         assert 0.0 < confidence <= 1.0, "a confidence is a share of certainty"
         return self._signal(
@@ -85,6 +88,7 @@ class SignalBuilder:
             valid_for,
             limit_price=limit_price,
             time_in_force=time_in_force,
+            is_post_only=is_post_only,
             stop_price=stop_price,
             target_price=target_price,
             quantity=quantity,
@@ -96,6 +100,7 @@ class SignalBuilder:
         valid_for: Nanos,
         limit_price: Price = 0,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        is_post_only: bool = False,
         quantity: Quantity = 0,
     ) -> Signal:
         """Wish to sell own lots, all (`quantity` 0) or some; a spot account has no shorts."""
@@ -106,6 +111,7 @@ class SignalBuilder:
             valid_for,
             limit_price=limit_price,
             time_in_force=time_in_force,
+            is_post_only=is_post_only,
             quantity=quantity,
         )
 
@@ -118,11 +124,18 @@ class SignalBuilder:
         *,
         limit_price: Price,
         time_in_force: TimeInForce,
+        is_post_only: bool,
         stop_price: Price = 0,
         target_price: Price = 0,
         quantity: Quantity,
     ) -> Signal:
         assert valid_for > 0, "a signal is valid for some time"
+        if is_post_only:
+            assert limit_price > 0, "only an order with a price can wait in the book"
+            assert time_in_force is TimeInForce.GTC, "a post-only order does not act at once"
+            order_type = OrderType.LIMIT_MAKER
+        else:
+            order_type = OrderType.LIMIT if limit_price else OrderType.MARKET
         trigger = self.trigger
         self.sequence += 1
         return Signal(
@@ -132,7 +145,7 @@ class SignalBuilder:
             instrument_id=self._instrument_id,
             side=side,
             action=action,
-            order_type=OrderType.LIMIT if limit_price else OrderType.MARKET,
+            order_type=order_type,
             time_in_force=time_in_force,
             confidence=confidence,
             limit_price=limit_price,

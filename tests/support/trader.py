@@ -75,6 +75,7 @@ class Trader:
         self.catalogue = catalogue
         self.clock = clock
         self.told: list[OrderReport] = []
+        self.middle: Price = PRICE  # of the quotes that it is shown
         self.core = ExecutionCore(
             catalogue=catalogue,
             strategies=roster or [strategy(symbol=catalogue[0].symbol)],
@@ -102,7 +103,7 @@ class Trader:
 
     def quote_of(self, instrument_id: int) -> Quote:
         """Return a fresh quote."""
-        return quote(instrument_id, received_at=self.clock.now())
+        return quote(instrument_id, self.middle, received_at=self.clock.now())
 
     async def buy(self) -> None:
         """Take a signal to buy a lot at the market."""

@@ -24,7 +24,7 @@ def check_form(case: SignalCase) -> SignalCase | Refusal:
     try:
         side, action = Side(signal.side), SignalAction(signal.action)
         order_type = OrderType(signal.order_type)
-        TimeInForce(signal.time_in_force)
+        time_in_force = TimeInForce(signal.time_in_force)
     except ValueError as error:
         return _malformed("a known enumeration", str(error))
     if not (math.isfinite(signal.confidence) and 0.0 <= signal.confidence <= 1.0):
@@ -32,12 +32,23 @@ def check_form(case: SignalCase) -> SignalCase | Refusal:
     least = min(signal.limit_price, signal.stop_price, signal.target_price, signal.quantity)
     if least < 0:
         return _malformed("no negative number", str(least))
-    # Stop and target are prices of a signal; the conditional orders are the executor's own.
-    is_priced = signal.limit_price != 0
-    if order_type.is_conditional or is_priced is (order_type is OrderType.MARKET):
-        return _malformed("a market order, or a price for a limit order", order_type.name)
     if (side is Side.BUY) != (action is SignalAction.ENTER):
         return _malformed("enter by buying, exit by selling", f"{action.name} {side.name}")
+    return _check_kind(case, order_type, time_in_force)
+
+
+def _check_kind(
+    case: SignalCase, order_type: OrderType, time_in_force: TimeInForce
+) -> SignalCase | Refusal:
+    """Refuse a kind of order that there is not, or that a strategy may not ask for.
+
+    Stop and target are prices of a signal; the conditional orders are the executor's own.
+    """
+    is_priced = case.signal.limit_price != 0
+    if order_type.is_conditional or is_priced is (order_type is OrderType.MARKET):
+        return _malformed("a market order, or a price for a limit order", order_type.name)
+    if order_type is OrderType.LIMIT_MAKER and time_in_force is not TimeInForce.GTC:
+        return _malformed("GTC for a post-only order", time_in_force.name)
     return case
 
 

@@ -13,6 +13,7 @@ from genesis.domain.orders import (
     Side,
     Signal,
     SignalAction,
+    TimeInForce,
 )
 from genesis.engine.signal_pipeline import STAGES, make_intent
 from genesis.engine.signals.case import SignalCase
@@ -57,6 +58,11 @@ REFUSED: dict[str, tuple[Signal, dict[str, object], str]] = {
     "market order with a price": (signal(limit_price=PRICE), {}, "form"),
     "limit order without": (signal(order_type=OrderType.LIMIT), {}, "form"),
     "a stop of its own": (signal(order_type=OrderType.STOP_LOSS, limit_price=PRICE), {}, "form"),
+    "post-only, and at once": (
+        signal(order_type=OrderType.LIMIT_MAKER, limit_price=PRICE, time_in_force=TimeInForce.IOC),
+        {},
+        "form",
+    ),
     "enter by selling": (changed(signal(), action=SignalAction.EXIT), {}, "form"),
     "one nanosecond late": (signal(expires_at=NOW - 1), {}, "expired"),
     "too many signals": (signal(), {"signals_in_last_second": 11}, "signal_rate"),

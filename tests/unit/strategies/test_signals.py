@@ -72,3 +72,16 @@ def test_a_signal_is_valid_for_some_time() -> None:
     """A signal that is born expired is a bug of the strategy."""
     with pytest.raises(AssertionError):
         builder().exit(valid_for=0)
+
+
+def test_a_post_only_wish_waits_at_its_price() -> None:
+    """It has a price and no time in force of its own; else it is a bug of the strategy."""
+    entry = builder().enter(0.5, valid_for=SECOND, limit_price=PRICE, is_post_only=True)
+    leaving = builder().exit(valid_for=SECOND, limit_price=PRICE, is_post_only=True)
+    assert {entry.order_type, leaving.order_type} == {OrderType.LIMIT_MAKER}
+    with pytest.raises(AssertionError):
+        builder().enter(0.5, valid_for=SECOND, is_post_only=True)
+    with pytest.raises(AssertionError):
+        builder().exit(
+            valid_for=SECOND, limit_price=PRICE, time_in_force=TimeInForce.IOC, is_post_only=True
+        )

@@ -184,8 +184,10 @@ class Answered(RequestFault, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         known = ANSWERS.get(self.code)
         if known is None:
-            codes = ", ".join(map(str, sorted(ANSWERS, reverse=True)))
-            raise ValueError(f"code {self.code} is none that it can give; there are {codes}")
+            raise ValueError(
+                f"code {self.code} is none that it can give: take one that the venue's "
+                "documentation lists, as -1013 or -2010"
+            )
         if self.executed and known.is_definite:
             raise ValueError(f"code {self.code} says that nothing was executed: drop `executed`")
         _check_answered(executed=self.executed, delay_ms=self.delay_ms)

@@ -73,7 +73,7 @@ def test_every_kind_has_its_name() -> None:
             '[{"fault":"reply_lost"},{"fault":"reply_lost","symbol":"no"}]',
             "[1]: reply_lost: 'no' is not listed",
         ),
-        ('{"fault":"answered","code":-9}', "code -9 is none that it can give; there are -1000, "),
+        ('{"fault":"answered","code":-9}', "code -9 is none that it can give: take one that"),
         (
             '{"fault":"answered","code":-1013,"executed":true}',
             "code -1013 says that nothing was executed: drop `executed`",

@@ -87,8 +87,8 @@ class AccountWatch:
         """
         effects = self._take_orders(view, asked, now)
         effects += self.take_trades(view.trades, now)
-        for order in orders_to_query(self._ledger, view.open_orders, now):
-            self._flow.look_up(order, now)
+        for order, at in orders_to_query(self._ledger, view.open_orders, now):
+            self._flow.look_up(order, at)
         if any(self._listing.lists(symbol) for symbol in view.unlisted):
             self._listing.doubt(now)
         self._external.note_open(view.open_orders, now)

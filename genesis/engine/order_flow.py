@@ -323,9 +323,9 @@ class OrderFlow:
             self._expire_at(order.intent, now if is_ending else order.intent.expires_at)
         return [self._fetch_fills(order, now)] if order.misses_fills else []
 
-    def look_up(self, order: Order, now: Nanos) -> None:
-        """Ask the venue what became of an order, as soon as may be."""
-        self._resolver.look(order, now)
+    def look_up(self, order: Order, at: Nanos) -> None:
+        """Ask the venue what became of an order, at a time, or earlier if that is planned."""
+        self._resolver.look(order, at)
 
     def cancel(self, order: Order, now: Nanos) -> list[Effect]:
         """Ask the venue to cancel a working order, and ask again until it has ended."""

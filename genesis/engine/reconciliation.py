@@ -141,19 +141,18 @@ def missing_fills(ledger: Ledger, trades: Iterable[Fill]) -> list[tuple[Order, F
 
 def orders_to_query(
     ledger: Ledger, open_orders: Iterable[ExecutionReport], now: Nanos
-) -> list[Order]:
-    """Return our live orders that the venue does not list as open.
+) -> list[tuple[Order, Nanos]]:
+    """Return our live orders that the venue does not list as open, and when to ask about each.
 
-    Young ones are left out: a list may lag the matching engine. Those in doubt are left out too,
+    That is not while one is young: a list may lag the matching engine. Those in doubt are left out,
     since their own resolution is under way.
     """
     listed = {report.client_order_id for report in open_orders}
     return [
-        order
+        (order, max(now, order.moved_at + RECONCILE_ORDER_AGE))
         for order in ledger.unsettled()
         if order.intent.client_order_id not in listed
         and order.state not in {OrderState.PREPARED, OrderState.OUTCOME_UNKNOWN}
-        and now - order.moved_at > RECONCILE_ORDER_AGE
     ]
 
 

@@ -7,6 +7,7 @@ from genesis.engine.effects import QueryOrder, Reconcile
 from genesis.engine.entries import TransferBooked
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import Accepted, Unknown
+from genesis.limits import RECONCILE_ORDER_AGE
 from genesis.units import SCALE
 from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, fill, report
 from tests.support.desk import OPENED_AT, ORDER, Desk, filled
@@ -153,6 +154,18 @@ def test_orders_that_the_venue_no_longer_lists_are_looked_up(desk: Desk) -> None
     assert query not in desk.view({"USDT": CAPITAL}).tick(NOW).effects
     desk.view({"USDT": CAPITAL}, now=NOW + 3 * SECOND)
     assert query in desk.tick(NOW + 3 * SECOND).effects
+
+
+def test_a_young_order_that_is_not_listed_is_looked_up_when_it_is_not_young_any_more(
+    desk: Desk,
+) -> None:
+    """A list may lag behind its acceptance; its end may have fallen into a gap of the events."""
+    query = QueryOrder("BTCUSDT", ORDER, cancel_first=False)
+    desk.judge(order_type=OrderType.LIMIT, limit_price=PRICE)
+    desk.answer(Accepted(report(OrderState.ACCEPTED)))
+    desk.view({"USDT": CAPITAL}, now=NOW + SECOND)
+    assert query not in desk.tick(NOW + RECONCILE_ORDER_AGE - 1).effects
+    assert query in desk.tick(NOW + RECONCILE_ORDER_AGE).effects
 
 
 def test_a_listed_order_is_not_looked_up(desk: Desk) -> None:

@@ -68,7 +68,7 @@ def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSumma
             for instrument in core.listing.suspended[:ACCOUNT_SUSPENDED_MAX]
         },
         external=_summarize_external(core.external, state.external_fills),
-        halt_reason=state.halt_reason,
+        halt_reason=state.halt_reason or core.entries_stopped,
         canary=_summarize_canary(core.canary),
         parents=summarize_parents(state, core.slicing, now),
         protection=_summarize_protection(core.coverage.figures()),

@@ -95,6 +95,7 @@ class ExecutionCore:
         protection_rules: ProtectionRules | None = None,
     ) -> None:
         self.state = EngineState.RECOVERING
+        self.entries_stopped = ""  # why, if it was not by a halt
         self.duplicates = 0  # signals that came again, which are neither journaled nor told
         self.ledger = ledger
         self._catalogue = catalogue
@@ -256,9 +257,13 @@ class ExecutionCore:
         self, client_order_id: str, outcome: SubmitOutcome, now: Nanos
     ) -> list[Effect]:
         """Take the answer to a placement, or its absence."""
+        effects = self._flow.on_submit_outcome(client_order_id, outcome, now)
         if isinstance(outcome, Rejected) and outcome.contradicts_listing:
             self.listing.doubt(now)
-        return self._revalued(self._flow.on_submit_outcome(client_order_id, outcome, now))
+        if isinstance(outcome, Rejected) and outcome.forbids_trading:
+            why = f"the venue takes no order of ours: {outcome.code}: {outcome.reason}"
+            effects += self._stop_entries(why)
+        return self._revalued(effects)
 
     def on_cancel_outcome(
         self, client_order_id: str, outcome: CancelOutcome, now: Nanos
@@ -377,6 +382,14 @@ class ExecutionCore:
             self._books.record(TradingHalted(reason=reason, strategy_id=None, at=now)),
             Announce("trading_halted", {"reason": reason}, severity="error"),
         ]
+
+    def _stop_entries(self, why: str) -> list[Effect]:
+        """Let pass what shrinks a position, and no more, until the executor is started again."""
+        if self.state is not EngineState.RUNNING:
+            return []
+        self.state = next_engine_state(self.state, EngineState.REDUCING)
+        self.entries_stopped = why
+        return [Announce("entries_stopped", {"reason": why}, severity="error")]
 
     def resume(self, now: Nanos, *, accept_differences: bool) -> list[Effect]:
         """Lift every halt, on a person's word.

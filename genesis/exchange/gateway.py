@@ -49,6 +49,7 @@ class Rejected(msgspec.Struct, frozen=True):
     `retryable`: the same wish may be sent as a new intent under a new id, not before
     `retry_at_ms` (venue time; 0 where the venue names none). Otherwise the answer is final.
     `contradicts_listing`: by the rules as last listed this could not happen, so list them anew.
+    `forbids_trading`: so it would be with any order, until a person has seen to key or account.
     """
 
     code: int
@@ -56,6 +57,7 @@ class Rejected(msgspec.Struct, frozen=True):
     retryable: bool
     retry_at_ms: int = 0
     contradicts_listing: bool = False
+    forbids_trading: bool = False
 
 
 class NotSent(msgspec.Struct, frozen=True):

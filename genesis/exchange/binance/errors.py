@@ -106,6 +106,16 @@ _REFUSALS_ABOUT_THE_LISTING: Final = re.compile(
     re.VERBOSE,
 )
 
+_ABOUT_WHO_ASKS: Final = frozenset({-1002, -1022, -2008, -2014, -2015})
+_REFUSALS_ABOUT_WHO_ASKS: Final = re.compile(
+    r"""
+      This\ action\ is\ disabled\ on\ this\ account\.
+    | This\ account\ may\ not\ place\ or\ cancel\ orders\.
+    | (?:Rest\ API|WebSocket\ API)\ trading\ is\ not\ enabled\.
+    """,
+    re.VERBOSE,
+)
+
 
 def finality_of(fault: VenueFault) -> Finality:
     """Tell what an error reply proves about the order it answers."""
@@ -124,3 +134,10 @@ def contradicts_listing(fault: VenueFault) -> bool:
     if fault.code == NEW_ORDER_REFUSED:
         return _REFUSALS_ABOUT_THE_LISTING.fullmatch(fault.reason) is not None
     return fault.code in _ABOUT_THE_LISTING
+
+
+def forbids_trading(fault: VenueFault) -> bool:
+    """Tell whether an order was refused for its key, signature or account: the next will be too."""
+    if fault.code == NEW_ORDER_REFUSED:
+        return _REFUSALS_ABOUT_WHO_ASKS.fullmatch(fault.reason) is not None
+    return fault.code in _ABOUT_WHO_ASKS

@@ -19,6 +19,7 @@ from genesis.exchange.binance.errors import (
     VenueFault,
     contradicts_listing,
     finality_of,
+    forbids_trading,
 )
 from genesis.exchange.binance.messages import (
     Envelope,
@@ -223,6 +224,7 @@ def _failed_order_request(fate: Fate) -> Rejected | NotSent | Unknown:
         retryable=retryable,
         retry_at_ms=fault.retry_at_ms,
         contradicts_listing=contradicts_listing(fault),
+        forbids_trading=forbids_trading(fault),
     )
 
 

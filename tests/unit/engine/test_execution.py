@@ -220,3 +220,15 @@ def test_a_journal_of_other_instruments_is_read(desk: Desk) -> None:
     assert reborn.core.ledger.position("ema_cross-1", "BTCUSDT").quantity == LOT
     assert reborn.start().core.state is EngineState.RUNNING
     assert reborn.take(reborn.core.tell_positions(NOW)).effects == []
+
+
+def test_a_venue_that_takes_no_order_of_ours_stops_entries(desk: Desk) -> None:
+    """Key or account are no good: only exits pass, until the next start."""
+    refused = Rejected(-2015, "Invalid API-key.", retryable=False, forbids_trading=True)
+    desk.judge().answer(refused)
+    assert desk.state is EngineState.REDUCING
+    assert desk.state_of() is OrderState.REJECTED
+    assert desk.core.entries_stopped == "the venue takes no order of ours: -2015: Invalid API-key."
+    desk.judge(2)
+    assert desk.last_report().kind is ReportKind.REFUSED
+    assert Desk(desk.journal, epoch=2).start().state is EngineState.RUNNING

@@ -9,6 +9,7 @@ from genesis.exchange.binance.errors import (
     VenueFault,
     contradicts_listing,
     finality_of,
+    forbids_trading,
 )
 
 
@@ -99,3 +100,29 @@ def test_a_refusal_by_a_rule_of_the_symbol_contradicts_the_listing(
 ) -> None:
     """Such an order would not have been sent by the rules as we know them: they are old."""
     assert contradicts_listing(fault(code, reason)) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (-1002, "You are not authorized to execute this request.", True),
+        (-1022, "Signature for this request is not valid.", True),
+        (-2008, "Invalid Api-Key ID.", True),
+        (-2014, "API-key format invalid.", True),
+        (-2015, "Invalid API-key, IP, or permissions for action.", True),
+        (-2010, "This account may not place or cancel orders.", True),
+        (-2010, "This action is disabled on this account.", True),
+        (-2010, "WebSocket API trading is not enabled.", True),
+        (-2010, "This symbol is not permitted for this account.", False),
+        (-2010, "Account has insufficient balance for requested action.", False),
+        (-1013, "Filter failure: LOT_SIZE", False),
+        (-1021, "Timestamp for this request is outside of the recvWindow.", False),
+    ],
+)
+def test_a_refusal_of_who_asks_forbids_trading(
+    code: int,
+    reason: str,
+    expected: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Every later order would be refused as well; one of another symbol or price might not be."""
+    assert forbids_trading(fault(code, reason)) is expected

@@ -215,6 +215,23 @@ async def test_books_are_synced_over_rest_meanwhile(tmp_path: Path, *, is_mute: 
     assert asked.params == {"symbol": "BTCUSDT", "limit": "1000"}
 
 
+async def test_events_that_overtake_their_subscription_count(tmp_path: Path) -> None:
+    """The first delta may come before the answer to SUBSCRIBE: the book begins with it."""
+    async with StreamVenue() as streams, ScriptedVenue() as requests:
+        requests.on("depth", replies(snapshot(10)))
+        streams.hasty = (ticker(1), depth(10, 12, E=now_ms()))
+        endpoints = Endpoints(
+            streams_url=streams.url, ws_api_url=requests.url, rest_url=requests.rest_url
+        )
+        async with FeedRun(tmp_path, endpoints, "BTCUSDT") as feed:
+            await feed.until_counted(Counter.BOOK_RESYNCS)
+            (quote,) = await feed.take(Quote)
+            assert quote.update_id == 1
+            top = feed.depths.get(0)
+            assert top is not None
+            assert (await streams.peer(0, STREAMS)).is_open
+
+
 async def test_venue_that_stays_away_is_told_to_the_parent(tmp_path: Path) -> None:
     """A feed that cannot connect is well, and says what is wrong until it can."""
 

@@ -129,6 +129,7 @@ def make_gateway(
     list_timeout: Nanos = READ_TIMEOUT,
     tls: ssl.SSLContext | None = None,
     policy: ConnectionPolicy = QUICK_RETURN,
+    recv_window_ms: int = 2_000,
 ) -> WsGateway:
     """Return a gateway to `url`, not yet running; its events go to `log`."""
     kit = kit or GateKit()
@@ -140,7 +141,7 @@ def make_gateway(
         venue_clock=kit.venue_clock,
         clock=kit.clock,
         log=quiet_log(),
-        recv_window_ms=2000,
+        recv_window_ms=recv_window_ms,
         reply_timeout_ms=reply_timeout_ms,
         list_timeout=list_timeout,
         tls=tls,

@@ -31,8 +31,10 @@ class StreamPeer:
         writer: asyncio.StreamWriter,
         changed: asyncio.Condition,
         refusal: Response | None = None,
+        hasty: tuple[bytes, ...] = (),
     ) -> None:
         self._refusal = refusal
+        self._hasty = hasty
         self.received: list[Frame] = []
         self.requests: list[dict[str, Json]] = []
         self.answers = True
@@ -112,6 +114,8 @@ class StreamPeer:
             names = request["params"]
             assert isinstance(names, list)
             self.streams += [name for name in names if isinstance(name, str)]
+            self.send(*self._hasty)
+            self._hasty = ()
         else:
             result = list(self.streams)
         if self.answers:
@@ -124,6 +128,7 @@ class StreamVenue:
     def __init__(self) -> None:
         self.peers: list[StreamPeer] = []
         self.refusals: list[Response] = []  # of the next handshakes, the last first
+        self.hasty: tuple[bytes, ...] = ()  # what each connection says before its first answer
         self._port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,7 +171,7 @@ class StreamVenue:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         refusal = self.refusals.pop() if self.refusals else None
-        peer = StreamPeer(reader, writer, self._changed, refusal)
+        peer = StreamPeer(reader, writer, self._changed, refusal, self.hasty)
         self.peers.append(peer)
         task = asyncio.current_task()
         assert task is not None

@@ -20,7 +20,8 @@ from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.gateway import Gateway, UserEvent
 from genesis.ipc.histogram import BUCKETS, HistogramRecorder, Stage
 from genesis.strategies.base import StrategySpec
-from genesis.units import NANOS_PER_SECOND, Nanos, Price
+from genesis.units import NANOS_PER_SECOND, Nanos, Price, Quantity
+from genesis.venue.config import VenueConfig
 from genesis.venue.server import VenueServer
 from tests.support.bench import SlowDisk
 from tests.support.builders import (
@@ -70,6 +71,8 @@ class Trader:
         *,
         roster: Sequence[StrategySpec] = (),
         limits: RiskLimits | None = None,
+        events: EventLog | None = None,
+        recv_window_ms: int = 2_000,
     ) -> None:
         self.gateway = gateway
         self.catalogue = catalogue
@@ -82,7 +85,7 @@ class Trader:
             limits=limits or risk_limits(),
             signal_rules=signal_rules(),
             order_rules=msgspec.structs.replace(
-                order_rules(is_synced=True), receive_window_ms=2_000, fence_margin_ms=100
+                order_rules(is_synced=True), receive_window_ms=recv_window_ms, fence_margin_ms=100
             ),
             capital=CAPITAL,
             ledger=Ledger(),
@@ -100,30 +103,32 @@ class Trader:
             tell=self.told.append,
         )
         self._signals = 0
+        self.events = events or EventLog()
 
     def quote_of(self, instrument_id: int) -> Quote:
-        """Return a fresh quote."""
+        """Return a fresh quote around what a test says the price is."""
         return quote(instrument_id, self.middle, received_at=self.clock.now())
 
     async def buy(self) -> None:
         """Take a signal to buy a lot at the market."""
         await self.wish(OrderType.MARKET)
 
-    async def rest(self, limit_price: Price = FAR_BELOW) -> None:
+    async def rest(self, limit_price: Price = FAR_BELOW, quantity: Quantity = LOT) -> None:
         """Take a signal to buy far below the market."""
-        await self.wish(OrderType.LIMIT, limit_price)
+        await self.wish(OrderType.LIMIT, limit_price, quantity=quantity)
 
     def position(self) -> int:
         """Return what the strategy holds."""
         return self.core.ledger.position("ema_cross-1", self.catalogue[0].symbol).quantity
 
-    def order(self) -> Order | None:
-        """Return the first order of the last signal; None before it was made."""
-        return self.core.ledger.find_order(f"G00-7-1-{self._signals}-10")
+    def order(self, attempt: int = 1, signal_number: int = 0) -> Order | None:
+        """Return an order of the last signal, or of another; None before it was made."""
+        number = signal_number or self._signals
+        return self.core.ledger.find_order(f"G00-7-1-{number}-{attempt}0")
 
-    def state(self) -> OrderState | None:
+    def state(self, attempt: int = 1, signal_number: int = 0) -> OrderState | None:
         """Return where that order stands."""
-        order = self.order()
+        order = self.order(attempt, signal_number)
         return None if order is None else order.state
 
     def leap(self, span: Nanos) -> None:
@@ -145,13 +150,14 @@ class Trader:
         *,
         side: Side = Side.BUY,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        quantity: Quantity = LOT,
     ) -> None:
-        """Take a signal for a lot, good for a minute."""
+        """Take a signal for a lot unless told otherwise, good for a minute."""
         self._signals += 1
         wish = signal(
             self._signals,
             side=side,
-            quantity=LOT,
+            quantity=quantity,
             order_type=order_type,
             time_in_force=time_in_force,
             limit_price=limit_price,
@@ -163,17 +169,29 @@ class Trader:
 
 
 @asynccontextmanager
-async def trading_at_a_venue(*symbols: str) -> AsyncIterator[tuple[Trader, VenueServer, str]]:
+async def trading_at_a_venue(
+    *symbols: str, config: VenueConfig | None = None, recv_window_ms: int = 2_000
+) -> AsyncIterator[tuple[Trader, VenueServer, str]]:
     """Start an engine on a venue of its own; yield also the venue and its address."""
     events = EngineEvents()
-    async with open_venue(model_config()) as (server, address):
-        url = endpoints_of(address).ws_api_url
-        gateway = make_gateway(url, events, signer=make_signer(API_KEY, ED25519_PEM))
+    async with open_venue(config or model_config()) as (server, address):
+        gateway = make_gateway(
+            endpoints_of(address).ws_api_url,
+            events,
+            signer=make_signer(API_KEY, ED25519_PEM),
+            recv_window_ms=recv_window_ms,
+        )
         async with running(gateway):
             await gateway.wait_ready(READY_WITHIN)
             listed = await gateway.instruments(symbols)
             assert isinstance(listed, tuple)
-            trader = Trader(gateway, InstrumentCatalogue(listed), EngineClock.start())
+            trader = Trader(
+                gateway,
+                InstrumentCatalogue(listed),
+                EngineClock.start(),
+                events=events,
+                recv_window_ms=recv_window_ms,
+            )
             events.engine = trader.engine
             await trader.engine.start("boot")
             await trader.engine.recovered()

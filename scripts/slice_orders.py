@@ -31,6 +31,8 @@ SLICES_STATED: Final = 2
 BACK_WITHIN_S: Final = 15.0
 """A child in doubt keeps its part for 12 s at worst; then the rest is made up for."""
 IMPACT_BPS: Final = 20
+JUMP_BPS: Final = 80
+"""Where the venue is started anew too: its tape begins again, at the price of its beginning."""
 PATIENCE_S: Final = 30
 OWNER: Final = "desk-btc"
 _QUIET: Final = (
@@ -47,6 +49,7 @@ class Case:
     name: str
     algorithm: Literal["twap", "vwap"]
     victim: Literal["", "executor", "engine"] = ""
+    impact_bps: int = IMPACT_BPS
 
 
 CASES: Final = (
@@ -54,7 +57,7 @@ CASES: Final = (
     Case("vwap", "vwap"),
     Case("vwap, executor killed", "vwap", "executor"),
     Case("twap, executor killed", "twap", "executor"),
-    Case("twap, engine killed", "twap", "engine"),
+    Case("twap, engine killed", "twap", "engine", impact_bps=JUMP_BPS),
 )
 """A killed executor has watched nothing yet, hence no VWAP behind it."""
 
@@ -138,7 +141,7 @@ def carry_out(
         algo=case.algorithm,
         over_s=str(seconds),
         slices=str(slices),
-        impact_bps=str(IMPACT_BPS),
+        impact_bps=str(case.impact_bps),
     )
     done = Done(case, int(str(result["parent"])))
     deadline = time.monotonic() + seconds + PATIENCE_S

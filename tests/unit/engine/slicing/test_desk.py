@@ -1,10 +1,8 @@
 """Parents from their approval to their end: names, reservations, crashes, and the same risk."""
 
-import msgspec
 import pytest
 
 from genesis.domain.child_names import CHILD_NUMBERS_FROM, parent_of, place_of
-from genesis.domain.market import Depth, DepthLevel
 from genesis.domain.order_ids import decode_order_id
 from genesis.domain.orders import OrderState, RefusalRule, ReportKind, Side
 from genesis.engine.account_summary import summarize
@@ -14,40 +12,17 @@ from genesis.engine.slicing.desk import MarketFacts
 from genesis.engine.slicing.fold import working_of_parent
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.engine.slicing.schedule import Algorithm
-from genesis.engine.slicing.wish import ParentWish
 from genesis.errors import UsageError
 from genesis.exchange.gateway import Accepted
 from genesis.units import SCALE, Nanos, notional
-from tests.support.builders import LOT, NOW, PRICE, SECOND, VENUE_MS, fill, quote, report
+from tests.support.builders import LOT, NOW, PRICE, SECOND, VENUE_MS, fill, report
 from tests.support.desk import Desk
-
-OWNER = "ema_cross-1"
-WHOLE = 80 * LOT  # $4 800, below 5 % of equity
-WISH = ParentWish(
-    strategy_id=OWNER,
-    side=Side.BUY,
-    algorithm=Algorithm.TWAP,
-    duration=60 * SECOND,
-    quantity=WHOLE,
-    slices=4,
-)
+from tests.support.parents import WHOLE, market, opened
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk().start()
-
-
-def market(now: Nanos = NOW, price: int = PRICE, volume: int = 0) -> MarketFacts:
-    """Return a present market with plenty to take at a dollar around a price."""
-    levels = [DepthLevel(price + SCALE // 2, 10 * SCALE)]
-    depth = Depth(0, levels, levels, 1, now)
-    return MarketFacts({0: quote(middle=price, received_at=now)}, {0: depth}, {0: volume})
-
-
-def opened(desk: Desk, **changes: object) -> Desk:
-    wish = msgspec.structs.replace(WISH, **changes)
-    return desk.take(desk.core.slicing.open(wish, market(), desk.venue_now(VENUE_MS), NOW))
 
 
 def work(desk: Desk, now: Nanos = NOW, **changes: int) -> Desk:

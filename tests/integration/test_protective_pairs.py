@@ -21,19 +21,29 @@ from genesis.exchange.gateway import (
     NotFound,
     NotOpen,
     Rejected,
+    Unknown,
 )
 from genesis.units import NANOS_PER_MS, SCALE, Price
 from genesis.venue.config import SIM_ACCOUNT_ID
 from genesis.venue.ledger import OrderKey
+from genesis.venue.request_faults import (
+    Answered,
+    CancelOvertaken,
+    OrderHidden,
+    ReplyLost,
+    RequestLost,
+)
 from genesis.venue.server import VenueServer
 from genesis.venue.stream_payloads import PublicTrade
 from tests.support.exchange_builders import ED25519_PEM, approved, approved_pair
+from tests.support.faults import LocalFaults
 from tests.support.gateways import EventLog, gateway_to
 from tests.support.rest_paths import path_to
 from tests.support.venue import API_KEY, endpoints_of, model_config, now_ms, open_venue
 
 SIGNER: Final = make_signer(API_KEY, ED25519_PEM)
 SYMBOL: Final = "BTCUSDT"
+PLACE: Final = "orderList.place.oco"
 LOTS: Final = SCALE // 100
 DOLLAR: Final = SCALE
 
@@ -196,6 +206,42 @@ async def test_a_pair_lives_on_when_the_venue_comes_back(tmp_path: Path) -> None
         assert (filled.state, expired.reason) == (OrderState.FILLED, "OCO_TRIGGER")
         await list_ending(log, pair.intent.list_client_order_id)
         await assert_books_agree(gateway, server, 0)
+
+
+async def test_a_pair_whose_answer_is_lost_is_looked_for_by_its_id() -> None:
+    """Executed or not, the outcome is unknown; the list, or a leg, tells which, in time."""
+    async with (
+        open_venue(model_config()) as (server, address),
+        gateway_to(f"{address}/ws-api/v3", signer=SIGNER, reply_timeout_ms=500) as gateway,
+    ):
+        faults = LocalFaults(server)
+        price = await buy(gateway)
+        outcomes = []
+        for sequence, fault in enumerate(
+            (
+                ReplyLost(method=PLACE),
+                RequestLost(method=PLACE),
+                Answered(method=PLACE, code=-1007, executed=True),
+                OrderHidden(method=PLACE, hidden_ms=60_000),
+            )
+        ):
+            pair = pair_around(price, sequence)
+            await faults.strike(fault)
+            outcome = await gateway.submit_list(pair, timestamp_ms=gateway.timestamp_ms())
+            found = await gateway.query_list(pair.intent.list_client_order_id)
+            leg = await gateway.query(SYMBOL, pair.intent.stop.client_order_id)
+            outcomes.append((type(outcome), type(found), type(leg)))
+        assert outcomes == [
+            (Unknown, ListFound, Found),
+            (Unknown, NotFound, NotFound),
+            (Unknown, ListFound, Found),
+            (ListAccepted, NotFound, NotFound),
+        ]
+        await assert_books_agree(gateway, server, 3 * LOTS)
+        await faults.strike(CancelOvertaken())
+        target = pair_around(price, 0).intent.target
+        assert isinstance(await gateway.cancel(SYMBOL, target.client_order_id), NotOpen)
+        await assert_books_agree(gateway, server, 2 * LOTS)
 
 
 async def test_a_pair_is_canceled_by_either_way_and_refused_in_words() -> None:

@@ -13,10 +13,19 @@ from tests.support.venue import api_client, each, now_ms
 from tests.support.venue_run import VenueRun
 
 MODEL = MarketSettings(instruments=2, rate=50)
+BUY_PAIR = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "quantity": "0.01",
+    "aboveType": "STOP_LOSS",
+    "aboveStopPrice": "200000",
+    "belowType": "LIMIT_MAKER",
+    "belowPrice": "40000",
+}
 
 
 async def test_a_killed_venue_comes_back_with_its_books(tmp_path: Path) -> None:
-    """What it said before kill -9 is on record: the open order is open, the balance the same."""
+    """What it said before kill -9 is on record: order and pair are open, the balance the same."""
     settings = Settings(state_dir=tmp_path, market=MODEL)
     async with VenueRun(settings, tmp_path) as run:
         run.start()
@@ -26,6 +35,7 @@ async def test_a_killed_venue_comes_back_with_its_books(tmp_path: Path) -> None:
             placed = await client.result(
                 "order.place", **order, price="40000", quantity="0.1", timestamp=now_ms()
             )
+            pair = await client.result("orderList.place.oco", **BUY_PAIR, timestamp=now_ms())
             run.kill()
         assert (await run.end())[0] == -9
 
@@ -36,9 +46,13 @@ async def test_a_killed_venue_comes_back_with_its_books(tmp_path: Path) -> None:
                 "order.status", symbol="BTCUSDT", orderId=placed["orderId"], timestamp=now_ms()
             )
             assert found["status"] == "NEW"
+            listed = await client.result(
+                "orderList.status", orderListId=pair["orderListId"], timestamp=now_ms()
+            )
+            assert (listed["listOrderStatus"], listed["orders"]) == ("EXECUTING", pair["orders"])
             account = await client.result("account.status", timestamp=now_ms())
             assert account["balances"] == [
-                {"asset": "USDT", "free": "96000.00000000", "locked": "4000.00000000"}
+                {"asset": "USDT", "free": "94000.00000000", "locked": "6000.00000000"}
             ]
         run.stop()
         return_code, said = await run.end()

@@ -1,5 +1,6 @@
 """`genesis.venue.settlement`: whatever happens, money is neither made nor lost."""
 
+import contextlib
 from collections import defaultdict
 
 import msgspec
@@ -10,22 +11,38 @@ from genesis.domain.orders import OrderType, Side, TimeInForce
 from genesis.units import SCALE, notional
 from genesis.venue.exchange import ExchangeRules
 from genesis.venue.ledger import HistoryRange
-from genesis.venue.orders import NewOrder
+from genesis.venue.order_lists import NewOrderList
+from genesis.venue.orders import NewOrder, VenueOrder
 from genesis.venue.refusals import Refused
 from tests.support.venue import NOW, Floor, cancel_of, fixed, wish
 
 _PRICES = st.integers(0, 20).map(lambda ticks: (60_000 + ticks) * SCALE)
 _QUANTITIES = st.integers(1, 40).map(lambda steps: steps * SCALE // 20)
+_CONDITIONAL = {
+    kind.name: kind
+    for kind in (
+        OrderType.STOP_LOSS,
+        OrderType.STOP_LOSS_LIMIT,
+        OrderType.TAKE_PROFIT,
+        OrderType.TAKE_PROFIT_LIMIT,
+    )
+}
 _ACTS = st.lists(
     st.one_of(
         st.tuples(st.just("public"), st.sampled_from(Side), _PRICES, st.integers(0, 3)),
         st.tuples(
-            st.sampled_from(["LIMIT", "MARKET", "AMOUNT", "IOC", "FOK", "MAKER"]),
+            st.sampled_from(["LIMIT", "MARKET", "AMOUNT", "IOC", "FOK", "MAKER", *_CONDITIONAL]),
             st.sampled_from(Side),
             _PRICES,
             _QUANTITIES,
         ),
-        st.tuples(st.just("cancel"), st.sampled_from(Side), _PRICES, _QUANTITIES),
+        st.tuples(
+            st.sampled_from(["cancel", "PAIR"]),
+            st.sampled_from(Side),
+            _PRICES,
+            _QUANTITIES,
+        ),
+        st.tuples(st.just("print"), st.sampled_from(Side), _PRICES, _QUANTITIES),
     ),
     max_size=30,
 )
@@ -46,7 +63,27 @@ def _order_of(kind: str, side: Side, price: int, quantity: int) -> NewOrder:
             "quote_quantity": notional(price, quantity),
         },
     }
+    if kind in _CONDITIONAL:
+        order_type = _CONDITIONAL[kind]
+        limit = 0 if order_type.trades_at_market else price
+        return msgspec.structs.replace(plain, order_type=order_type, price=limit, stop_price=price)
     return msgspec.structs.replace(plain, **changes[kind])
+
+
+def _pair_of(number: int, side: Side, price: int, quantity: int) -> NewOrderList:
+    """Return a profit and a stop a few dollars around a price; the stop is a limit in turn."""
+    better = -3 * side.value * SCALE
+    profit_price, stop_price = price + better, price - better
+    stop_kind = "STOP_LOSS_LIMIT" if number % 2 else "STOP_LOSS"
+    legs = [
+        msgspec.structs.replace(order, client_order_id=f"{number}-{name}")
+        for name, order in (
+            ("profit", _order_of("MAKER", side, profit_price, quantity)),
+            ("stop", _order_of(stop_kind, side, stop_price, quantity)),
+        )
+    ]
+    above, below = legs if side is Side.SELL else legs[::-1]
+    return NewOrderList(list_client_id=f"{number}", above=above, below=below)
 
 
 @settings(max_examples=150)
@@ -61,8 +98,16 @@ def test_money_is_neither_made_nor_lost(
     """
     floor = Floor(rules=ExchangeRules(maker_fee=SCALE // 777, taker_fee=SCALE // 333))
     exchange, market = floor.exchange, floor.market
-    for (act, side, price, quantity), account_id in zip(acts, accounts, strict=False):
-        if act == "public":
+    for number, ((act, side, price, quantity), account_id) in enumerate(
+        zip(acts, accounts, strict=False)
+    ):
+        if act == "print":
+            market.print_trade("BTCUSDT", str(price // SCALE))
+            exchange.advance(NOW, 10)
+        elif act == "PAIR":
+            with contextlib.suppress(Refused):
+                exchange.place_list(account_id, _pair_of(number, side, price, quantity), NOW)
+        elif act == "public":
             opposite = market.book("BTCUSDT").public_side(side.opposite).ladder.best
             if opposite is not None and (price - opposite) * side.value >= 0:
                 continue
@@ -77,6 +122,16 @@ def test_money_is_neither_made_nor_lost(
             except Refused:
                 continue  # what refusals change is looked at in the end: nothing
     _check_money(floor)
+
+
+def _spent(order: VenueOrder) -> str:
+    return "USDT" if order.side is Side.BUY else "BTC"
+
+
+def _held_back(order: VenueOrder) -> int:
+    rest = order.quantity - order.executed_quantity
+    assert order.open_quantity == rest
+    return notional(order.price or order.stop_price, rest) if order.side is Side.BUY else rest
 
 
 def _check_money(floor: Floor) -> None:
@@ -94,13 +149,15 @@ def _check_money(floor: Floor) -> None:
         balances = floor.exchange.account(account_id).balances
         assert {a: b.free + b.locked for a, b in balances.items()} == expected
         locked: dict[str, int] = defaultdict(int)
+        lists = floor.exchange.open_lists(account_id)
+        paired = {leg.order_id for order_list in lists for leg in order_list.legs}
         for order in floor.exchange.open_orders(account_id, None):
-            rest = order.quantity - order.executed_quantity
-            assert order.open_quantity == rest
-            if order.side is Side.BUY:
-                locked["USDT"] += notional(order.price, rest)
-            else:
-                locked["BTC"] += rest
+            if order.order_id not in paired:
+                locked[_spent(order)] += _held_back(order)
+        for order_list in lists:
+            assert all(leg.is_open for leg in order_list.legs)
+            held_once = max(map(_held_back, order_list.legs))
+            locked[_spent(order_list.legs[0])] += held_once
         assert {a: b.locked for a, b in balances.items() if b.locked} == dict(locked)
         for asset, balance in balances.items():
             held[asset] += balance.free + balance.locked

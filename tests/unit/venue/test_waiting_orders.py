@@ -1,11 +1,22 @@
 """`genesis.venue.waiting_orders`: which trades trigger which orders, and what they do then."""
 
+from random import Random
+
 import msgspec
 import pytest
 
 from genesis.domain.orders import OrderType, Side, TimeInForce
-from genesis.venue.orders import ExpiryReason, NewOrder
+from genesis.units import NANOS_PER_MS, notional
+from genesis.venue.exchange import Exchange, ExchangeRules
+from genesis.venue.market import Market
+from genesis.venue.market_model import MarketModel
+from genesis.venue.model_profiles import model_profiles
+from genesis.venue.orders import ExpiryReason, NewOrder, OrderStatus, VenueOrder
 from genesis.venue.refusals import Refused
+from genesis.venue.replay_market import ReplayMarket, ReplayOptions
+from genesis.venue.sqlite_ledger import SqliteLedger
+from genesis.venue.tape import assign_snapshots, make_tape, read_line
+from tests.support import tapes
 from tests.support.venue import NOW, Floor, at, cancel_of, fixed, wish
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -193,3 +204,54 @@ def test_a_symbol_has_room_for_five_conditional_orders(floor: Floor) -> None:
     floor.place(wish(SELL, "0.1", "61000"))
     with pytest.raises(Refused, match="MAX_NUM_ALGO_ORDERS"):
         floor.place(conditional(TAKE_PROFIT, SELL, "61000", quantity=fixed("0.1")))
+
+
+# Markets that move by themselves.
+
+
+def stop_below(market: Market, fall: int) -> tuple[Exchange, VenueOrder]:
+    """Place a stop so far below the last trade, as soon as there is one."""
+    exchange = Exchange(market, SqliteLedger(":memory:"), ExchangeRules(), NOW)
+    exchange.open_account(1, [("BTC", fixed("2"))], NOW)
+    while not market.klines.last_price("BTCUSDT"):
+        assert market.next_at is not None
+        exchange.advance(market.next_at, 1)
+    last = market.klines.last_price("BTCUSDT")
+    tick = exchange.listing("BTCUSDT").tick_size
+    order = conditional(STOP_LOSS, SELL, "1", client_order_id="stop", stop_price=last - fall * tick)
+    return exchange, exchange.place(1, order, NOW).order
+
+
+def test_the_models_public_triggers_what_waits() -> None:
+    """Its trades are real to a stop: it sells when one of them is at its price, and not before."""
+    market = MarketModel(
+        model_profiles(1, {}, {}), rate=200, random=Random(3), start=NOW, audience=()
+    )
+    exchange, stop = stop_below(market, fall=20)
+    while stop.is_waiting:
+        assert market.next_at is not None
+        exchange.advance(market.next_at, 1)
+
+    assert market.klines.recent_trades("BTCUSDT")[-1].price <= stop.stop_price
+    assert stop.status is OrderStatus.FILLED
+
+
+def test_a_tapes_trades_trigger_what_waits() -> None:
+    """A stop sells to the tape's bids at the first trade that reaches it; nothing else moves it."""
+    lines = [
+        tapes.ticker(0, 1, "100.00", "101.00"),
+        tapes.trade(1, 1, "101.00", "0.1", is_sale=False),
+        tapes.trade(2, 2, "100.50", "0.1", is_sale=True),
+        tapes.trade(3, 3, "100.00", "0.1", is_sale=True),
+    ]
+    tape = make_tape(assign_snapshots([read_line(line) for line in lines]))
+    market = ReplayMarket(
+        tape, ReplayOptions(loop=False), start=NOW, audience=[], last_trade_ids={}
+    )
+    exchange, stop = stop_below(market, fall=100)
+    exchange.advance(NOW + 2 * NANOS_PER_MS, 10)
+    assert stop.is_waiting
+    exchange.advance(NOW + 3 * NANOS_PER_MS, 10)
+
+    assert stop.status is OrderStatus.FILLED
+    assert stop.executed_quote == notional(fixed("100"), fixed("0.5"))

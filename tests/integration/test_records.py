@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, inspect, select, text, update
 
 from genesis.domain.orders import OrderState
+from genesis.domain.positions import Position
 from genesis.engine.entries import BalanceOpened, Entry, EpochStarted, OrderMoved, StoppedCleanly
 from genesis.engine.ledger import Ledger
 from genesis.errors import RecordsUnavailable, StorageError
@@ -20,7 +22,13 @@ from genesis.storage.entry_chain import EntryChain
 from genesis.storage.journal import Journal
 from genesis.storage.journal_reader import JournalReader
 from genesis.storage.records import schema
-from genesis.storage.records.database import RecordsDatabase, RecordsPlace, migrate, revision_of
+from genesis.storage.records.database import (
+    RecordsDatabase,
+    RecordsPlace,
+    migrate,
+    move_back,
+    revision_of,
+)
 from genesis.storage.records.feed import RecordsFeed
 from genesis.storage.records.projection import kind_of, nanos_from_utc
 from genesis.units import SCALE, decimal_from_fixed
@@ -113,10 +121,13 @@ def test_rows_add_up_to_what_the_ledger_holds(
             asset: decimal_from_fixed(fee) for asset, fee in ledger.state.fees.items()
         }
         realized = connection.execute(select(func.sum(schema.fills.c.realized))).scalar_one()
-    assert (position.quantity, position.cost, position.realized, position.fills) == (
-        *map(decimal_from_fixed, (held.quantity, held.cost, held.realized)),
-        held.fills,
-    )
+    assert msgspec.json.decode(position.fold, type=Position) == held
+    figures = ("quantity", "cost", "realized", "charged", "dust", "dust_cost")
+    assert {name: getattr(position, name) for name in figures} == {
+        name: decimal_from_fixed(getattr(held, name)) for name in figures
+    }
+    assert held.charged
+    assert position.fills == held.fills
     assert realized == decimal_from_fixed(held.realized)
     assert len(rows) == len(orders)
     for row in rows:
@@ -323,6 +334,21 @@ def test_a_parent_and_its_children_are_found_from_each_other(
     assert child.confidence_bps == 8_000
 
 
+def test_a_protective_order_is_told_from_a_strategy_s(
+    tmp_path: Path, records: RecordsDatabase, feed_of: Callable[[Path], RecordsFeed]
+) -> None:
+    """It names its leg and its list; all others name neither."""
+    drain(feed_of(journal_of(tmp_path / "a.journal.db", everything())))
+    orders = schema.orders
+    with records.transaction() as connection:
+        legs = connection.execute(
+            select(orders.c.client_order_id, orders.c.leg, orders.c.order_list).where(
+                orders.c.leg.is_not(None)
+            )
+        ).all()
+    assert [tuple(leg) for leg in legs] == [("G00-stop", 1, "G00-list")]
+
+
 def test_records_of_every_earlier_revision_are_brought_to_this_one(
     tmp_path: Path, place: RecordsPlace, request: pytest.FixtureRequest
 ) -> None:
@@ -369,6 +395,20 @@ def test_migrations_make_the_schema_from_nothing(records: RecordsDatabase) -> No
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
         assert revision_of(connection) == schema.SCHEMA_REVISION
+
+
+def test_every_revision_can_be_undone(records: RecordsDatabase) -> None:
+    """Back to nothing, one by one, and forward again: the same schema."""
+    records.prepare()
+    with records.transaction() as connection:
+        for revision in [*revisions()[-2::-1], "base"]:
+            move_back(connection, revision)
+        left = set(inspect(connection).get_table_names())
+    assert left == {"alembic_version"}
+    assert records.prepare() == ""
+    with records.transaction() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
 
 
 def test_the_revision_that_the_program_knows_is_the_last_one() -> None:

@@ -15,12 +15,16 @@ from genesis.engine.entries import (
     CanaryBegun,
     CanaryPassed,
     CanaryServed,
+    CapitalAllotted,
     EntriesCompleted,
     EntriesMissed,
     Entry,
     EpochStarted,
     EquityMarked,
+    ExitBegun,
+    ExitDropped,
     ExternalFillBooked,
+    FeesValued,
     FillBooked,
     OrderMoved,
     OrderPrepared,
@@ -60,7 +64,10 @@ def opening(epoch: int = 1) -> list[Entry]:
 
 
 def round_trip(number: int, at: Nanos) -> list[Entry]:
-    """Return an entry in two fills and its exit, of one strategy, with fees in several assets."""
+    """Return an entry in two fills and its exit, of one strategy, with fees in several assets.
+
+    The two come in the wrong order, and the exit leaves dust.
+    """
     bought, sold = f"G00-7-1-{number}-10", f"G00-7-1-{number}-20"
     trade = 10 * number
     entry = intent(bought, quantity=2 * LOT, order_type=OrderType.LIMIT, limit_price=PRICE)
@@ -68,16 +75,22 @@ def round_trip(number: int, at: Nanos) -> list[Entry]:
     name = SignalId(7, 1, number)
     venue_id = 100 + number
     return [
-        OrderPrepared(name, 1, entry, "BTC", "USDT", at // 10**6, 2_000, at - ODD, at),
+        OrderPrepared(
+            *(name, 1, entry, "BTC", "USDT", at // 10**6, 2_000, at - ODD, at), step_size=LOT
+        ),
         OrderMoved(bought, OrderState.OUTCOME_UNKNOWN, 0, 0, "no reply", at + 1),
         OrderMoved(bought, OrderState.ACCEPTED, venue_id, 0, "", at + 2),
-        FillBooked(_of(bought, fill(trade, fee=LOT // 1_000, fee_asset="BTC")), at + 3),
+        FillBooked(_of(bought, fill(trade + 1, fee=LOT // 1_000, fee_asset="BTC")), at + 3),
         OrderMoved(bought, OrderState.PARTIALLY_FILLED, venue_id, LOT, "", at + 3),
-        FillBooked(_of(bought, fill(trade + 1, fee=7, fee_asset="BNB", price=PRICE + 1)), at + 4),
+        # The first trade, heard of second.
+        FillBooked(
+            _of(bought, fill(trade, fee=7, fee_asset="BNB", price=PRICE + 1)), at + 4, fee_value=9
+        ),
         OrderMoved(bought, OrderState.FILLED, venue_id, 2 * LOT, "", at + 4),
         OrderPrepared(
             msgspec.structs.replace(name, sequence=number + 1_000_000),
             *(1, leave, "BTC", "USDT", at // 10**6, 2_000, at, at + 5),
+            step_size=LOT,
         ),
         FillBooked(_of(sold, fill(trade + 2, side=Side.SELL, fee=59_999_999)), at + 6),
         OrderMoved(sold, OrderState.FILLED, venue_id + 1, LOT, "", at + 7),
@@ -93,6 +106,15 @@ def child_of_a_parent(parent: int, at: Nanos) -> OrderPrepared:
         confidence_bps=8_000,
     )
     return OrderPrepared(name, 1, wish, "BTC", "USDT", at // 10**6, 2_000, at, at)
+
+
+def protective_leg(at: Nanos) -> OrderPrepared:
+    """Return the stop of a stop and its target."""
+    wish = intent("G00-stop", side=Side.SELL, order_type=OrderType.STOP_LOSS)
+    name = SignalId(7, 1, 8)
+    return OrderPrepared(
+        *(name, 1, wish, "BTC", "USDT", at // 10**6, 2_000, at, at), leg=1, order_list="G00-list"
+    )
 
 
 def everything() -> list[Entry]:
@@ -117,6 +139,11 @@ def everything() -> list[Entry]:
             *(PRICE, PRICE + 1, at),
         ),
         child_of_a_parent(1, at),
+        FeesValued("ema_cross-1", "BTCUSDT", "BNB", 7, 11, at),
+        CapitalAllotted(50_000 * 10**8, at),
+        ExitBegun(SignalId(7, 1, 9), 1, intent("G00-waits", side=Side.SELL), at, at),
+        ExitDropped("G00-waits", "its strategy was halted", at),
+        protective_leg(at),
         ParentEnded(1, "filled", at + 1),
         ParentOpened(
             *(2, 7, "ema_cross-1", "BTCUSDT", Side.SELL, LOT),

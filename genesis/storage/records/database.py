@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
@@ -20,6 +20,9 @@ from genesis.limits import (
     RECORDS_STATEMENT_SECONDS,
 )
 from genesis.storage.records.schema import SCHEMA_REVISION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS: Final = "genesis.storage.records:migrations"
 _MIGRATION_LOCK: Final = 0x47454E52  # "GENR": two programs never change one schema at a time
@@ -129,21 +132,18 @@ def revision_of(connection: Connection) -> str:
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring the schema to a revision, within the connection's transaction.
+    """Bring the schema up to a revision, within the connection's transaction.
 
     Raises:
         StorageError: The database has a revision that this program does not know.
     """
-    # Only a migration needs them, and they take longer to load than the rest of the records.
+    # Only a migration needs it, and it takes longer to load than the rest of the records.
     from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", _MIGRATIONS)
-    config.set_main_option("path_separator", "os")
+    config = _alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     found = revision_of(connection)
     if found and found not in known:
@@ -152,6 +152,22 @@ def migrate(connection: Connection, revision: str = "head") -> None:
             "run the Genesis that made it"
         )
     command.upgrade(config, revision)
+
+
+def move_back(connection: Connection, revision: str) -> None:
+    """Bring the schema back to an earlier revision, "base" for nothing; what it lacks is lost."""
+    from alembic import command  # noqa: PLC0415
+
+    command.downgrade(_alembic_config(connection), revision)
+
+
+def _alembic_config(connection: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", _MIGRATIONS)
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _sqlite_engine(place: RecordsPlace) -> Engine:

@@ -6,11 +6,13 @@ asks the records where they are and goes on there.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from genesis.domain.positions import PositionFigures
+from genesis.domain.positions import Position
 from genesis.engine.entries import MILESTONES, Entry
 from genesis.errors import RecordsUnavailable
 from genesis.limits import RECORDS_BATCH
@@ -33,6 +35,7 @@ from genesis.storage.records.projection import (
 )
 from genesis.units import fixed_from_decimal
 
+_NOTHING: Final = Decimal(0)
 _MILESTONE_KINDS: Final = frozenset(str(kind.__struct_config__.tag) for kind in MILESTONES)
 
 
@@ -198,6 +201,8 @@ def _load_orders(names: set[str], connection: Connection) -> dict[str, HeldOrder
             booked_amount=fixed_from_decimal(row.booked_amount),
             moved_at=nanos_from_utc(row.moved_at),
             sequence=row.sequence,
+            step_size=fixed_from_decimal(row.step_size or _NOTHING),
+            stop_price=fixed_from_decimal(row.stop_price or _NOTHING),
             is_stored=True,
         )
         for row in connection.execute(wanted)
@@ -215,12 +220,7 @@ def _load_positions(
     for row in connection.execute(wanted):
         key = PositionKey(row.strategy_id, row.symbol)
         if key in keys:
-            position = PositionFigures(
-                quantity=fixed_from_decimal(row.quantity),
-                cost=fixed_from_decimal(row.cost),
-                realized=fixed_from_decimal(row.realized),
-                fills=row.fills,
-            )
+            position = msgspec.json.decode(row.fold, type=Position)
             held[key] = HeldPosition(position, row.base_asset, row.quote_asset, is_stored=True)
     return held
 

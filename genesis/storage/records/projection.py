@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from genesis.domain.child_names import parent_of
 from genesis.domain.orders import Fill
-from genesis.domain.positions import PositionFigures, trade_of
+from genesis.domain.positions import Position
 from genesis.engine.entries import (
     BalanceOpened,
     BooksAgreed,
@@ -32,12 +32,16 @@ from genesis.engine.entries import (
     TradingResumed,
     TransferBooked,
 )
+from genesis.engine.ledger_state import FOLD_VERSION
 from genesis.storage.journal_reader import JournaledEntry
 from genesis.storage.records import schema
 from genesis.units import Nanos
 
-PROJECTION_VERSION: Final = 2
-"""To be raised with every change of what rows the same entries give: they are then made anew."""
+_ROWS_VERSION: Final = 3
+"""To be raised with every change of what rows the same entries give."""
+
+PROJECTION_VERSION: Final = 1_000 * _ROWS_VERSION + FOLD_VERSION
+"""Rows of another version are made anew, and so are they when entries add up to something else."""
 
 Row: TypeAlias = dict[str, object]
 
@@ -68,28 +72,16 @@ class HeldOrder(msgspec.Struct, kw_only=True):
     booked_amount: int
     moved_at: Nanos
     sequence: int
+    step_size: int
+    stop_price: int
     is_stored: bool
     row: Row = {}
 
-    @property
-    def step_size(self) -> int:
-        """A position's row has all its lots at their cost: it tells no dust apart."""
-        return 0
-
-    @property
-    def stop_price(self) -> int:
-        """A position's row tells nothing of round trips."""
-        return 0
-
 
 class HeldPosition(msgspec.Struct):
-    """A position as its row has it; `moved_at` and `sequence` are those of its last fill.
+    """A position as the executor holds it; `moved_at` and `sequence` are its last change's."""
 
-    A row takes fills as they were booked. A trade that came late may have left it with another
-    share of PnL realized than the executor's position, which takes them by trade id.
-    """
-
-    position: PositionFigures
+    position: Position
     base_asset: str
     quote_asset: str
     is_stored: bool
@@ -228,8 +220,8 @@ def _project_one(journaled: JournaledEntry, held: Held, changes: Changes) -> Non
         case _:
             if isinstance(entry, FeesValued):
                 valued = held.positions[PositionKey(entry.strategy_id, entry.symbol)]
-                valued.position.realized -= entry.value
-                valued.sequence = sequence
+                valued.position.charge_later(entry.value)
+                valued.moved_at, valued.sequence = entry.at, sequence
             _add_transition(journaled, changes)
 
 
@@ -262,6 +254,8 @@ def _new_order(sequence: int, entry: OrderPrepared) -> HeldOrder:
         booked_amount=0,
         moved_at=entry.at,
         sequence=sequence,
+        step_size=entry.step_size,
+        stop_price=intent.stop_price,
         is_stored=False,
         row={
             "strategy_id": intent.strategy_id,
@@ -283,6 +277,9 @@ def _new_order(sequence: int, entry: OrderPrepared) -> HeldOrder:
             "target_price": intent.target_price or None,
             "trigger_price": intent.trigger_price or None,
             "confidence_bps": intent.confidence_bps or None,
+            "leg": entry.leg or None,
+            "order_list": entry.order_list or None,
+            "step_size": entry.step_size or None,
             "parent_number": parent_of(signal.strategy_number, signal.sequence) or None,
             "signal_at": entry.signal_at,
             "prepared_at": entry.at,
@@ -351,12 +348,12 @@ def _book_fill(sequence: int, entry: FillBooked, held: Held, changes: Changes) -
     held_position = held.positions.get(key)
     if held_position is None:
         held_position = HeldPosition(
-            PositionFigures(), order.base_asset, order.quote_asset, is_stored=False
+            Position(), order.base_asset, order.quote_asset, is_stored=False
         )
         held.positions[key] = held_position
     position = held_position.position
     realized = position.realized
-    position.take(trade_of(fill, order, entry.fee_value or 0))
+    position.apply(fill, order, entry.fee_value or 0)
     held_position.moved_at = entry.at
     held_position.sequence = sequence
     changes.add(
@@ -364,6 +361,7 @@ def _book_fill(sequence: int, entry: FillBooked, held: Held, changes: Changes) -
         sequence=sequence,
         strategy_id=order.strategy_id,
         realized=position.realized - realized,
+        fee_value=entry.fee_value,
         booked_at=entry.at,
         **_fill_values(fill),
     )
@@ -462,6 +460,10 @@ def _position_values(held: HeldPosition) -> Row:
         "cost": position.cost,
         "realized": position.realized,
         "fills": position.fills,
+        "charged": position.charged,
+        "dust": position.dust,
+        "dust_cost": position.dust_cost,
+        "fold": msgspec.json.encode(position),
         "moved_at": held.moved_at,
         "sequence": held.sequence,
     }

@@ -165,6 +165,9 @@ orders: Final = Table(
     Column("trigger_price", Fixed),  # NULL: not a conditional order
     Column("confidence_bps", Integer),  # NULL: not an entry
     Column("parent_number", BigCount),  # NULL: an order of its own
+    Column("leg", Integer),  # of a position's protection; NULL: a strategy's wish
+    Column("order_list", Text),
+    Column("step_size", Fixed),
     Index(None, "parent_number"),
     Index(None, "strategy_id", "prepared_at"),
     Index(None, "state"),
@@ -221,6 +224,7 @@ fills: Final = Table(
     Column("realized", Fixed, nullable=False),  # what this fill closed, after fees
     Column("traded_at", UtcTime, nullable=False),
     Column("booked_at", UtcTime, nullable=False),
+    Column("fee_value", Fixed),  # of a fee in a third asset, in the quote asset
     UniqueConstraint("symbol", "trade_id"),
     Index(None, "client_order_id"),
     Index(None, "strategy_id", "traded_at"),
@@ -261,6 +265,11 @@ positions: Final = Table(
     Column("fills", BigCount, nullable=False),
     Column("moved_at", UtcTime, nullable=False),
     _changed(),
+    Column("charged", Fixed),
+    Column("dust", Fixed),
+    Column("dust_cost", Fixed),
+    # The whole position as the executor's fold has it, which the next fill goes on with.
+    Column("fold", LargeBinary),
 )
 
 equity: Final = Table(

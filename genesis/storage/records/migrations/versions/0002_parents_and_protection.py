@@ -1,4 +1,4 @@
-"""Parent orders, and what an order's trigger, confidence and parent are."""
+"""Parent orders, protective orders, and all of a position that its fold goes on with."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,15 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_OF_ORDERS = ("trigger_price", "confidence_bps", "parent_number")
+# The feed fills them anew: none has a default that would have to hold for rows of an older program.
+_AMOUNTS = (
+    *(("orders", "trigger_price"), ("orders", "step_size"), ("fills", "fee_value")),
+    *(("positions", "charged"), ("positions", "dust"), ("positions", "dust_cost")),
+)
+_OTHERS = (
+    *(("orders", "confidence_bps"), ("orders", "parent_number"), ("orders", "leg")),
+    *(("orders", "order_list"), ("positions", "fold")),
+)
 
 
 def upgrade() -> None:
@@ -34,15 +42,19 @@ def upgrade() -> None:
         sa.Column("sequence", BigCount, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_parent_orders"),
     )
-    op.add_column("orders", sa.Column("trigger_price", Fixed))
+    for table, name in _AMOUNTS:
+        op.add_column(table, sa.Column(name, Fixed))
     op.add_column("orders", sa.Column("confidence_bps", sa.Integer))
     op.add_column("orders", sa.Column("parent_number", BigCount))
+    op.add_column("orders", sa.Column("leg", sa.Integer))
+    op.add_column("orders", sa.Column("order_list", sa.Text))
+    op.add_column("positions", sa.Column("fold", sa.LargeBinary))
     op.create_index(op.f("ix_orders_parent_number"), "orders", ["parent_number"])
 
 
 def downgrade() -> None:
     """Drop them; the entries keep what was in them."""
     op.drop_index("ix_orders_parent_number", "orders")
-    for column in _OF_ORDERS:
-        op.drop_column("orders", column)
+    for table, name in (*_AMOUNTS, *_OTHERS):
+        op.drop_column(table, name)
     op.drop_table("parent_orders")

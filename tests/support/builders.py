@@ -23,6 +23,7 @@ from genesis.domain.orders import (
     SignalAction,
     TimeInForce,
 )
+from genesis.domain.strategy_record import StrategyRecord
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
 from genesis.engine.signals.case import (
@@ -30,7 +31,6 @@ from genesis.engine.signals.case import (
     SignalContext,
     SignalRules,
     SizingRules,
-    TrackRecord,
 )
 from genesis.strategies.base import StrategySpec
 from genesis.units import NANOS_PER_SECOND, SCALE, Amount, Nanos, Price, Quantity
@@ -301,7 +301,7 @@ def signal_context(**changes: object) -> SignalContext:
         is_judged=False,
         signals_in_last_second=1,
         halt_reason="",
-        record=TrackRecord(),
+        record=StrategyRecord(),
         volatility_ppm=0,
     )
     return msgspec.structs.replace(plain, **changes)

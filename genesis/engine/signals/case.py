@@ -8,6 +8,7 @@ import msgspec
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
 from genesis.domain.orders import OrderType, Refusal, Side, Signal, SignalAction
+from genesis.domain.strategy_record import StrategyRecord
 from genesis.units import Amount, Nanos, Price, Quantity
 
 PARTS_PER_MILLION: Final = 1_000_000
@@ -49,19 +50,6 @@ class SignalRules(msgspec.Struct, frozen=True, kw_only=True):
     signals_per_second_max: int
 
 
-class TrackRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A strategy's closed round trips: how many, and what was won and lost in all, never negative.
-
-    Amounts are in the quote asset, after fees.
-    """
-
-    trips: int = 0
-    wins: int = 0
-    losses: int = 0
-    gross_win: Amount = 0
-    gross_loss: Amount = 0
-
-
 class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the signal's strategy and instrument when it is judged.
 
@@ -83,7 +71,7 @@ class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
     is_judged: bool
     signals_in_last_second: int
     halt_reason: str
-    record: TrackRecord
+    record: StrategyRecord
     volatility_ppm: int
     entry_max: Amount | None = None
 

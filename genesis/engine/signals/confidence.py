@@ -25,7 +25,8 @@ cut to them here, once.
 from typing import Final
 
 from genesis.domain.orders import Refusal, RefusalRule
-from genesis.engine.signals.case import SignalCase, TrackRecord
+from genesis.domain.strategy_record import StrategyRecord
+from genesis.engine.signals.case import SignalCase
 from genesis.units import Nanos, Price
 
 WHOLE: Final = 10_000
@@ -56,7 +57,7 @@ def check_confidence(case: SignalCase) -> SignalCase | Refusal:
     )
 
 
-def record_share(record: TrackRecord, prior_trips: int) -> int:
+def record_share(record: StrategyRecord, prior_trips: int) -> int:
     """Return how far a strategy's record lets it be believed, 5 000 to 10 000."""
     turned_over = record.gross_win + record.gross_loss
     if not turned_over or record.gross_win >= record.gross_loss:

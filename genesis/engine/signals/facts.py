@@ -11,7 +11,7 @@ from genesis.domain.orders import OrderIntent, OrderState, OrderType, Side
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
 from genesis.engine.pace import Pace
-from genesis.engine.signals.case import SignalContext, TrackRecord
+from genesis.engine.signals.case import SignalContext
 from genesis.engine.signals.volatility import Volatility
 from genesis.engine.slicing.claims import claims
 from genesis.engine.valuation import Valuation
@@ -75,7 +75,7 @@ class SignalFacts:
             is_judged=is_judged,
             signals_in_last_second=pace.in_last_second(now),
             halt_reason=state.halt_reason or state.halted_strategies.get(strategy_id, ""),
-            record=TrackRecord(),
+            record=self._ledger.record_of(strategy_id),
             volatility_ppm=self._volatility.hourly_ppm(instrument.instrument_id),
             entry_max=entry_max,
         )

@@ -18,7 +18,8 @@ gain does not end a strategy, it makes it small: the least risk is what it may b
 """
 
 from genesis.domain.orders import OrderType, Refusal, RefusalRule
-from genesis.engine.signals.case import PARTS_PER_MILLION, SignalCase, SizingRules, TrackRecord
+from genesis.domain.strategy_record import StrategyRecord
+from genesis.engine.signals.case import PARTS_PER_MILLION, SignalCase, SizingRules
 from genesis.units import SCALE, Amount, Price, Quantity, notional, text_from_fixed
 
 
@@ -44,7 +45,7 @@ def size_order(case: SignalCase) -> SignalCase | Refusal:
     return case._replace(quantity=quantity)
 
 
-def risk_ppm(record: TrackRecord, rules: SizingRules) -> int:
+def risk_ppm(record: StrategyRecord, rules: SizingRules) -> int:
     """Return what part of its share a strategy risks on a trade, in millionths."""
     if record.trips < rules.kelly_trips:
         return rules.risk_ppm
@@ -52,7 +53,7 @@ def risk_ppm(record: TrackRecord, rules: SizingRules) -> int:
     return min(max(earned, rules.kelly_least_ppm), rules.kelly_most_ppm)
 
 
-def kelly_ppm(record: TrackRecord) -> int:
+def kelly_ppm(record: StrategyRecord) -> int:
     """Return the part of its money that growth is fastest with, in millionths; below 0: bet none.
 
     With a chance p of a win, q of a loss, and b the mean win by the mean loss, Kelly's rule says

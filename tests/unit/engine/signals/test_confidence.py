@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.domain.orders import OrderIntent, Refusal, RefusalRule, Side
+from genesis.domain.strategy_record import StrategyRecord
 from genesis.engine.signal_pipeline import make_intent
-from genesis.engine.signals.case import SignalContext, TrackRecord
+from genesis.engine.signals.case import SignalContext
 from genesis.engine.signals.confidence import (
     WHOLE,
     freshness_share,
@@ -40,8 +41,8 @@ def judged(
     )
 
 
-def record(won: int, lost: int, trips: int) -> TrackRecord:
-    return TrackRecord(trips=trips, gross_win=won * SCALE, gross_loss=lost * SCALE)
+def record(won: int, lost: int, trips: int) -> StrategyRecord:
+    return StrategyRecord(trips=trips, gross_win=won * SCALE, gross_loss=lost * SCALE)
 
 
 def test_a_signal_is_taken_at_its_word_where_nothing_speaks_against_it() -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.domain.orders import OrderIntent, Refusal, RefusalRule
+from genesis.domain.strategy_record import StrategyRecord
 from genesis.engine.signal_pipeline import make_intent
-from genesis.engine.signals.case import SignalContext, SignalRules, TrackRecord
+from genesis.engine.signals.case import SignalContext, SignalRules
 from genesis.engine.signals.sizing import kelly_ppm, risk_ppm
 from genesis.units import SCALE, Quantity, notional
 from tests.support.builders import (
@@ -47,9 +48,9 @@ def quantity(
     return verdict.quantity
 
 
-def record(wins: int, losses: int, won: int, lost: int) -> TrackRecord:
+def record(wins: int, losses: int, won: int, lost: int) -> StrategyRecord:
     """Return a record of wins and losses that brought this much, in whole units."""
-    return TrackRecord(
+    return StrategyRecord(
         trips=wins + losses,
         wins=wins,
         losses=losses,
@@ -161,7 +162,7 @@ def test_kelly_by_hand(wins: int, losses: int, won: int, lost: int, kelly: int) 
 def test_kelly_is_exact(wins: int, losses: int, won: int, lost: int) -> None:
     """It is the rule's fraction, to the millionth, however large the record."""
     won, lost = won + wins if wins else 0, lost + losses if losses else 0
-    known = TrackRecord(
+    known = StrategyRecord(
         trips=wins + losses, wins=wins, losses=losses, gross_win=won, gross_loss=lost
     )
     if not wins or not losses:
@@ -202,7 +203,7 @@ def test_a_record_without_gain_makes_a_strategy_small() -> None:
     ),
 )
 def test_no_size_passes_a_bound(
-    equity: int, held: int, stop: int, volatility_ppm: int, known: TrackRecord
+    equity: int, held: int, stop: int, volatility_ppm: int, known: StrategyRecord
 ) -> None:
     """Whatever the facts: whole steps, no more than the share with what is held, nor at risk."""
     context = signal_context(equity=equity, held=held, volatility_ppm=volatility_ppm, record=known)

@@ -1,6 +1,7 @@
 """The ledger's part that knows how positions are protected: their plans, orders, waiting exits."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from genesis.domain.order_ids import LEG_STOP, OrderIdParts
 from genesis.domain.orders import Side
@@ -34,6 +35,13 @@ class ProtectionBooks:
     def orders(self, strategy_id: str, symbol: str) -> dict[str, Order]:
         """Return the protective orders of one position of which more is to come."""
         return self._by_position.get((strategy_id, symbol), _NONE)
+
+    def orders_of_others(self, strategy_id: str, symbol: str) -> Iterator[Order]:
+        """Yield the protective orders of a symbol that are of positions of other strategies."""
+        if self._legs[symbol]:
+            for (owner, where), orders in self._by_position.items():
+                if where == symbol and owner != strategy_id:
+                    yield from orders.values()
 
     def plan(self, strategy_id: str, symbol: str) -> ProtectionPlan | None:
         """Return where a position is to end, None for one that no entry of ours opened."""

@@ -24,11 +24,10 @@ _PRICED: Final = frozenset({OrderType.LIMIT, OrderType.LIMIT_MAKER})
 
 
 class Working(msgspec.Struct, frozen=True):
-    """What works in one instrument: of one strategy, and the lowest sale resting of the others."""
+    """The quantities that one strategy has working in one instrument."""
 
     entry: Quantity
     exit: Quantity
-    sale_of_others: Price | None
 
 
 class SignalFacts:
@@ -71,7 +70,7 @@ class SignalFacts:
             held=self._ledger.position(strategy_id, instrument.symbol).quantity,
             working_entry=working.entry,
             working_exit=working.exit + (waiting.intent.quantity if waiting else 0),
-            sale_of_others=working.sale_of_others,
+            sale_of_others=self._sale_of_others(strategy_id, instrument.symbol),
             is_judged=is_judged,
             signals_in_last_second=pace.in_last_second(now),
             halt_reason=state.halt_reason or state.halted_strategies.get(strategy_id, ""),
@@ -88,30 +87,44 @@ class SignalFacts:
         *,
         with_claims: bool = True,
     ) -> Working:
-        """Return what a strategy has working in one instrument, and what others sell there.
+        """Return what a strategy has working in one instrument.
 
         What its parent has yet to place is a part of it, beside `judged` if that is a child; but
         not for protection, which lets go of the lots when the parent wants them.
         """
         entry = exit_ = 0
-        sale = None
         for order in self._ledger.state.live_orders.values():
             intent = order.intent
-            if intent.symbol != symbol:
-                continue
-            if intent.strategy_id == strategy_id:
+            if intent.symbol == symbol and intent.strategy_id == strategy_id:
                 if intent.side is Side.BUY:
                     entry += order.working_quantity
                 else:
                     exit_ += order.working_quantity
-            elif intent.side is Side.SELL and _rests(order):
-                price = intent.limit_price
-                sale = price if sale is None or price < sale else sale
         for claim in claims(self._ledger.state, judged) if with_claims else ():
             if claim.is_of(strategy_id, symbol):
                 entry += claim.entry
                 exit_ += claim.exit
-        return Working(entry, exit_, sale)
+        return Working(entry, exit_)
+
+    def _sale_of_others(self, strategy_id: str, symbol: str) -> Price | None:
+        """Return the lowest price at which others sell in the book, protection's targets too."""
+        lowest = None
+        ledger = self._ledger
+        for orders in (
+            ledger.state.live_orders.values(),
+            ledger.protection.orders_of_others(strategy_id, symbol),
+        ):
+            for order in orders:
+                intent = order.intent
+                if (
+                    intent.symbol == symbol
+                    and intent.side is Side.SELL
+                    and intent.strategy_id != strategy_id
+                    and _rests(order)
+                    and (lowest is None or intent.limit_price < lowest)
+                ):
+                    lowest = intent.limit_price
+        return lowest
 
 
 def _rests(order: Order) -> bool:

@@ -1,12 +1,26 @@
 """What a judgement knows: a strategy's own closed trades, and what others have in the book."""
 
+import msgspec
 import pytest
 
+from genesis.domain.order_ids import LEG_TARGET
 from genesis.domain.orders import OrderIntent, OrderState, OrderType, RefusalRule, Side, Signal
-from genesis.engine.entries import SignalRefused
+from genesis.engine.entries import SignalId, SignalRefused
+from genesis.engine.order import Order
 from genesis.exchange.gateway import Accepted
 from genesis.units import SCALE, Nanos, Price, notional
-from tests.support.builders import LOT, NOW, PRICE, SECOND, VENUE_MS, fill, quote, report, signal
+from tests.support.builders import (
+    LOT,
+    NOW,
+    PRICE,
+    SECOND,
+    VENUE_MS,
+    fill,
+    intent,
+    quote,
+    report,
+    signal,
+)
 from tests.support.desk import Desk
 
 ASK = quote().ask_price
@@ -103,3 +117,41 @@ def test_nobody_buys_from_another_strategy_of_ours(
     assert isinstance(last, SignalRefused) is is_known
     if isinstance(last, SignalRefused):
         assert last.refusal.rule is RefusalRule.OPPOSITION
+
+
+@pytest.mark.parametrize(("limit_price", "is_refused"), [(PRICE, True), (PRICE - SCALE, False)])
+def test_nobody_buys_from_another_strategy_s_target(
+    desk: Desk,
+    limit_price: Price,
+    is_refused: bool,  # noqa: FBT001
+) -> None:
+    """The target of a position rests in the book as any other sale does; its own is no matter."""
+    for strategy_id, price in (("breakout-1", PRICE), ("ema_cross-1", PRICE // 2)):
+        target = msgspec.structs.replace(
+            intent(
+                f"target of {strategy_id}",
+                side=Side.SELL,
+                order_type=OrderType.LIMIT_MAKER,
+                limit_price=price,
+            ),
+            strategy_id=strategy_id,
+        )
+        desk.core.ledger.protection.prepare(
+            Order(
+                signal=SignalId(8, 1, 1),
+                attempt=1,
+                intent=target,
+                base_asset="BTC",
+                quote_asset="USDT",
+                timestamp_ms=VENUE_MS,
+                receive_window_ms=2_000,
+                signal_at=NOW,
+                prepared_at=NOW,
+                moved_at=NOW,
+                state=OrderState.ACCEPTED,
+                leg=LEG_TARGET,
+            )
+        )
+    judge(desk, signal(1, order_type=OrderType.LIMIT, limit_price=limit_price), time_of(1))
+    assert isinstance(desk.journal[-1], SignalRefused) is is_refused
+    assert desk.core.ledger.state.refusals == ({"opposition": 1} if is_refused else {})

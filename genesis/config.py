@@ -16,9 +16,10 @@ from pydantic import Field, field_validator, model_validator
 
 from genesis import limits
 from genesis.config_exchange import CanarySettings, CredentialSettings, ExchangeSettings
-from genesis.config_fields import AbsolutePath, Fraction, Money, RingSlots, Section, Symbol
+from genesis.config_fields import AbsolutePath, Money, RingSlots, Section, Symbol
 from genesis.config_protection import ProtectionSettings
 from genesis.config_records import RecordsSettings
+from genesis.config_risk import RiskSettings
 from genesis.config_signals import ConfidenceSettings, SizingSettings
 from genesis.config_simulation import MarketSettings, VenueSettings
 
@@ -85,50 +86,6 @@ class StrategySettings(Section):
                 raise ValueError(f"strategy_id {entry.strategy_id!r} stands twice: rename one")
             seen.add(entry.strategy_id)
         return value
-
-
-class DailyLossSettings(Section):
-    """The loss within one UTC day after which no entry is allowed, by tier, in `quote_asset`."""
-
-    sniper: Money = Field(Decimal(25), description="Sniper: $500 to $2 000.")
-    hunter: Money = Field(Decimal(100), description="Hunter: $2 000 to $10 000.")
-    strategist: Money = Field(Decimal(500), description="Strategist: $10 000 and more.")
-
-
-class RiskSettings(Section):
-    """What the risk engine refuses. Every limit holds for entries; exits always pass."""
-
-    position_fraction: Fraction = Field(
-        Decimal("0.05"), description="Largest position of one strategy, as a share of equity."
-    )
-    exposure_fraction: Fraction = Field(
-        Decimal("0.6"), description="Largest value of all positions, as a share of equity."
-    )
-    max_open_orders_per_strategy: int = Field(
-        4, ge=1, le=limits.OPEN_ORDERS_MAX, description="Orders working at once, one strategy."
-    )
-    max_open_orders: int = Field(
-        200, ge=1, le=limits.OPEN_ORDERS_MAX, description="Orders working at once, all strategies."
-    )
-    max_order_notional: Money = Field(
-        Decimal(10_000), description="Largest order, in `quote_asset`."
-    )
-    price_collar_bps: int = Field(
-        100, ge=1, le=5000, description="How far a limit price may be from the market, in 0.01 %."
-    )
-    data_max_age_ms: int = Field(
-        2000, ge=10, le=60_000, description="Older quotes than this open no position, ms."
-    )
-    signals_per_second: int = Field(
-        10, ge=1, le=1000, description="Signals a second one strategy may send."
-    )
-    orders_per_second: int = Field(
-        10, ge=1, le=1000, description="Orders a second, all strategies (venue: 100 in 10 s)."
-    )
-    daily_loss: DailyLossSettings = DailyLossSettings()
-    drawdown_halt: Fraction = Field(
-        Decimal("0.15"), description="Fall from peak equity that halts trading."
-    )
 
 
 class OrderSettings(Section):

@@ -66,6 +66,21 @@ class ProtectionSummary(msgspec.Struct, frozen=True, kw_only=True):
     worst: str = ""
 
 
+class RiskSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What losses and markets leave of the permission to open positions.
+
+    `state` is `active`, `reduced`, `reduce-only` or `halted`, `cause` the loss behind it. The fall
+    from the highest equity and the day's loss are amounts of the quote asset. `pauses` says of
+    symbols, strategies and of all (`*`) why they may not be bought, or buy, for a while.
+    """
+
+    state: str = "active"
+    cause: str = ""
+    drawdown: str = "0"
+    day_loss: str = "0"
+    pauses: dict[str, str] = {}
+
+
 class ExternalOrderSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One order of the account that is not ours, as last heard of; quantities are decimal text."""
 
@@ -152,7 +167,8 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     `orders_1d`), of which `held` requests were not sent to keep them, and `throttled` were refused
     by the venue, which wants no more of some kind for `throttled_for_ms`. While the `breaker` is
     not `closed`, the venue is not trusted with orders that open a position.
-    `parents` are the large orders that are worked, and the last that ended.
+    `parents` are the large orders that are worked, and the last that ended. `must_liquidate`: what
+    is held has to be sold. `risk` is what losses have left.
     """
 
     state: EngineState
@@ -184,6 +200,8 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     suspended: dict[str, str] = {}
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
+    must_liquidate: bool = False
+    risk: RiskSummary = RiskSummary()
     canary: CanarySummary | None = None
     records: RecordsSummary | None = None
     parents: tuple[ParentSummary, ...] = ()

@@ -145,6 +145,7 @@ class _Executor:
             canary_rules=canary_rules(settings, __version__),
             slicing_rules=slicing_rules(settings),
             protection_rules=protection_rules(settings),
+            depth_of=self._market.depth,
         )
         self._engine = TradingEngine(
             core=self._core,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from genesis.domain.market import Quote
+from genesis.domain.market import Depth, Quote
 from genesis.engine.slicing.desk import MarketFacts
 from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.units import Quantity
@@ -20,6 +20,10 @@ class MarketView:
         """Return the latest quotes, of those instruments that have one."""
         seen = ((instrument_id, self._quotes.get(instrument_id)) for instrument_id in instruments)
         return {instrument_id: quote for instrument_id, quote in seen if quote is not None}
+
+    def depth(self, instrument_id: int) -> Depth | None:
+        """Return the best levels of an instrument's book, None where they are not known."""
+        return self._depths.get(instrument_id)
 
     def volumes(self, instruments: Iterable[int]) -> dict[int, Quantity]:
         """Return what the public has traded so far, of those instruments of which it has any."""

@@ -10,6 +10,7 @@ from genesis.status import (
     ParentSummary,
     ProtectionSummary,
     RecordsSummary,
+    RiskSummary,
     StatusDocument,
 )
 
@@ -54,6 +55,8 @@ def render_health(status: StatusDocument) -> str:
         return f"{status.problems[0]}{more}"
     if status.state != "running":
         return status.state
+    if status.risk.state != "active":
+        return f"RISK {status.risk.state.upper()}"
     is_canary = status.canary is not None and status.canary.phase in _CANARY_UNDER_WAY
     return "healthy (canary)" if is_canary else "healthy"
 
@@ -84,6 +87,9 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     if status.halt_reason:
         yield f"halted      {status.halt_reason}"
     yield f"protection  {_protection(status.protection)}"
+    if status.must_liquidate:
+        yield "liquidate   what is held has to be sold"
+    yield from _risk_lines(status.risk)
     if status.canary is not None:
         yield f"canary      {_canary(status.canary)}"
     if status.rate_limits:
@@ -105,6 +111,17 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
         yield f"problem     {problem}"
     yield from _process_lines(status)
     yield from _latency_lines(status)
+
+
+def _risk_lines(risk: RiskSummary) -> Iterator[str]:
+    """Show what losses have left, and what is not bought for a while."""
+    cause = f": {risk.cause}" if risk.state != "active" else ""
+    yield (
+        f"risk        {risk.state}{cause}; {_money(Decimal(risk.drawdown))} below the highest "
+        f"equity, {_money(Decimal(risk.day_loss))} lost today"
+    )
+    for name, why in risk.pauses.items():
+        yield f"paused      {name}: {why}"
 
 
 def _external_lines(external: ExternalSummary) -> Iterator[str]:

@@ -211,6 +211,19 @@ class RefusalRule(enum.StrEnum):
     OPPOSITION = "opposition"
     PROTECTION_ROOM = "protection_room"
     UNPROTECTED = "unprotected"
+    RISK_STATE = "risk_state"
+    STRATEGY_LIMIT = "strategy_limit"
+    INSTRUMENT_LIMIT = "instrument_limit"
+    CORRELATED_EXPOSURE = "correlated_exposure"
+    CANCEL_RATE = "cancel_rate"
+    MARK_AGE = "mark_age"
+    SPREAD = "spread"
+    LIQUIDITY = "liquidity"
+    FLASH_CRASH = "flash_crash"
+    STOP_STORM = "stop_storm"
+    COOL_DOWN = "cool_down"
+    LOSSES_IN_ROW = "losses_in_row"
+    LOW_PROFIT = "low_profit"
 
     @property
     def code(self) -> int:

@@ -69,6 +69,8 @@ def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSumma
         },
         external=_summarize_external(core.external, state.external_fills),
         halt_reason=state.halt_reason or core.entries_stopped,
+        must_liquidate=state.must_liquidate,
+        risk=core.risk.summarize(),
         canary=_summarize_canary(core.canary),
         parents=summarize_parents(state, core.slicing, now),
         protection=_summarize_protection(core.coverage.figures()),

@@ -20,6 +20,7 @@ from genesis.limits import (
     EXTERNAL_SYMBOLS_SHOWN_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
     PARENTS_SHOWN_MAX,
+    PAUSES_SHOWN_MAX,
 )
 from genesis.status import (
     CanarySummary,
@@ -27,6 +28,7 @@ from genesis.status import (
     ParentSummary,
     ProtectionSummary,
     RecordsSummary,
+    RiskSummary,
 )
 
 
@@ -116,8 +118,9 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     `ledger_differences` names each asset that differed in the last one. Positions are the largest
     `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols that take no new orders, each with its
     status. `external` is what others do on the account. `halt_reason` is why no
-    position may be opened, empty if one may. `parents` are those that are worked and the last
-    that ended. `protection` is how positions stand at the venue.
+    position may be opened, empty if one may; `must_liquidate` that what is held has to be sold.
+    `parents` are those that are worked and the last that ended. `protection` is how positions stand
+    at the venue.
     """
 
     equity: str
@@ -136,6 +139,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     suspended: dict[str, str] = {}
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
+    must_liquidate: bool = False
+    risk: RiskSummary = RiskSummary()
     canary: CanarySummary | None = None
     parents: tuple[ParentSummary, ...] = ()
     protection: ProtectionSummary = ProtectionSummary()
@@ -145,6 +150,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         assert len(self.ledger_differences) <= ACCOUNT_DIFFERENCES_MAX
         assert len(self.refusals_by_strategy) <= ACCOUNT_REFUSED_MAX
         assert len(self.suspended) <= ACCOUNT_SUSPENDED_MAX
+        assert len(self.risk.pauses) <= PAUSES_SHOWN_MAX
         assert len(self.external.symbols) <= EXTERNAL_SYMBOLS_SHOWN_MAX
         assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX
         assert len(self.parents) <= PARENTS_SHOWN_MAX

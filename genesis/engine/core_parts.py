@@ -12,16 +12,18 @@ from genesis.engine.comparison import BooksComparison
 from genesis.engine.coverage import Coverage
 from genesis.engine.effects import Effect
 from genesis.engine.external import ExternalActivity
-from genesis.engine.judgement import Judge
+from genesis.engine.judgement import DepthOf, Judge
 from genesis.engine.ledger import Ledger
 from genesis.engine.list_flow import ListFlow
 from genesis.engine.listing import ListingWatch
+from genesis.engine.order import Order
 from genesis.engine.order_flow import Approve, Dispatch, OrderFlow, OrderRules
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.protector import ApproveList, Protector
 from genesis.engine.reconciliation import TradeCursor
 from genesis.engine.risk_engine import ApprovedOrder
 from genesis.engine.risk_facts import CanaryCap, RiskLimits
+from genesis.engine.risk_watch import Halt, RiskWatch
 from genesis.engine.signals.case import SignalRules
 from genesis.engine.slicing.desk import SlicingDesk, SlicingRules, StandingOf
 from genesis.engine.teller import Teller
@@ -46,6 +48,8 @@ class CoreParts:
         ledger: Ledger,
         epoch: int,
         protection: ProtectionRules | None,
+        depth_of: DepthOf,
+        halt: Halt,
     ) -> None:
         self._catalogue = catalogue
         self._strategies = strategies
@@ -68,6 +72,7 @@ class CoreParts:
         )
         self._protection = protection
         self.coverage = Coverage(is_on=protection is not None)
+        self.risk = self._make_risk(limits, halt)
         self.judge = Judge(
             ledger=ledger,
             valuation=self.valuation,
@@ -76,6 +81,8 @@ class CoreParts:
             signal_rules=signal_rules,
             external=self.external,
             coverage=self.coverage,
+            watch=self.risk,
+            depth_of=depth_of,
         )
         self._adoption = Adoption(
             ledger=ledger,
@@ -86,9 +93,20 @@ class CoreParts:
             rules=order_rules,
         )
 
+    def _make_risk(self, limits: RiskLimits, halt: Halt) -> RiskWatch:
+        return RiskWatch(
+            ledger=self._ledger,
+            catalogue=self._catalogue,
+            valuation=self.valuation,
+            books=self.books,
+            limits=limits,
+            cancel=self._cancel,
+            halt=halt,
+        )
+
     def make_flow(self, approve: Approve, dispatch: Dispatch) -> OrderFlow:
         """Return what follows every order."""
-        return OrderFlow(
+        self._flow = OrderFlow(
             ledger=self._ledger,
             catalogue=self._catalogue,
             timers=self.timers,
@@ -99,7 +117,12 @@ class CoreParts:
             hold_of=self.judge.hold_of,
             meet_stranger=self._adoption.meet,
             dispatch=dispatch,
+            count_cancel=self.judge.count_cancel,
         )
+        return self._flow
+
+    def _cancel(self, order: Order, now: Nanos) -> list[Effect]:
+        return self._flow.cancel(order, now)
 
     def make_lists(self, flow: OrderFlow) -> ListFlow:
         """Return what follows every list."""

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from genesis.domain.orders import Fill, OrderIntent, OrderState, Refusal, Side
+from genesis.engine.risk_state import Pause, RiskStanding
 from genesis.engine.slicing.schedule import SlicePlan
 from genesis.units import Amount, Nanos, Price, Quantity
 
@@ -219,16 +220,36 @@ class EquityMarked(msgspec.Struct, frozen=True, gc=False, tag="equity"):
 
 
 class TradingHalted(msgspec.Struct, frozen=True, gc=False, tag="halted"):
-    """Entries are stopped until a person resumes; for one strategy, or for all when it is None."""
+    """Entries are stopped until a person resumes; for one strategy, or for all when it is None.
+
+    `must_liquidate`: what is held has to be sold, too.
+    """
 
     reason: str
     strategy_id: str | None
     at: Nanos
+    must_liquidate: bool = False
 
 
 class TradingResumed(msgspec.Struct, frozen=True, gc=False, tag="resumed"):
     """A person lifted every halt. A canary that has not passed begins anew."""
 
+    at: Nanos
+
+
+class RiskMoved(msgspec.Struct, frozen=True, gc=False, tag="risk"):
+    """Losses, or that they were made good, have changed how much may be risked."""
+
+    standing: RiskStanding
+    cause: str
+    at: Nanos
+
+
+class EntriesPaused(msgspec.Struct, frozen=True, gc=False, tag="paused"):
+    """An instrument is not bought for a while, because of what its market did."""
+
+    symbol: str
+    pause: Pause
     at: Nanos
 
 
@@ -312,6 +333,8 @@ Entry: TypeAlias = (
     | EquityMarked
     | TradingHalted
     | TradingResumed
+    | RiskMoved
+    | EntriesPaused
     | CanaryBegun
     | OrderTested
     | CanaryServed
@@ -332,6 +355,7 @@ MILESTONES: Final = (
     CapitalAllotted,
     TradingHalted,
     TradingResumed,
+    RiskMoved,
     CanaryBegun,
     CanaryPassed,
     StoppedCleanly,

@@ -37,9 +37,9 @@ from genesis.engine.entries import (
     SignalId,
     SignalRefused,
     StoppedCleanly,
-    TradingHalted,
     TradingResumed,
 )
+from genesis.engine.judgement import DepthOf, no_depth
 from genesis.engine.ledger import Ledger
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.protection import ORDERS_PER_PAIR, ProtectionRules
@@ -65,7 +65,6 @@ from genesis.exchange.gateway import (
 )
 from genesis.limits import (
     BALANCE_DIFFERENCE_AGE,
-    EQUITY_MARK_PERIOD,
     RECONCILE_CONFIRM,
 )
 from genesis.strategies.base import StrategySpec
@@ -93,6 +92,7 @@ class ExecutionCore:
         canary_rules: CanaryRules | None = None,
         slicing_rules: SlicingRules | None = None,
         protection_rules: ProtectionRules | None = None,
+        depth_of: DepthOf = no_depth,
     ) -> None:
         self.state = EngineState.RECOVERING
         self.entries_stopped = ""  # why, if it was not by a halt
@@ -102,7 +102,6 @@ class ExecutionCore:
         self._strategies = {spec.number: spec for spec in strategies}
         self._is_synced = order_rules.is_synced
         self._epoch = epoch
-        self._marked_at: Nanos = 0
         parts = CoreParts(
             catalogue=catalogue,
             strategies=self._strategies,
@@ -113,6 +112,8 @@ class ExecutionCore:
             ledger=ledger,
             epoch=epoch,
             protection=protection_rules,
+            depth_of=depth_of,
+            halt=self.halt,
         )
         self._timers = parts.timers
         self._books = parts.books
@@ -122,6 +123,7 @@ class ExecutionCore:
         self.external = parts.external
         self.comparison = parts.comparison
         self.valuation = parts.valuation
+        self.risk = parts.risk
         self.coverage = parts.coverage
         self._flow = parts.make_flow(self._approve_wish, self._dispatch)
         self._lists = parts.make_lists(self._flow)
@@ -344,13 +346,7 @@ class ExecutionCore:
         self._judge.learn(quotes, now)
         self._protector.look_at_all()
         self.valuation.mark(quotes)
-        state = self.ledger.state
-        has_risen = self.valuation.equity > state.peak_equity
-        if now - self._marked_at < EQUITY_MARK_PERIOD and not (has_risen and not state.peak_equity):
-            return []
-        self._marked_at = now
-        valued = self._revalued(self._books.value_fees(now))
-        return [*valued, self._books.record(self.valuation.entry(now))]
+        return self.risk.on_quotes(quotes, now)
 
     def on_time(self, *, venue: VenueNow, now: Nanos) -> list[Effect]:
         """Do what is due."""
@@ -373,15 +369,16 @@ class ExecutionCore:
         """Tell every strategy that holds something what it holds."""
         return [*self._teller.tell_positions(now)]
 
-    def halt(self, reason: str, now: Nanos) -> list[Effect]:
-        """Stop all entries until a person resumes; durable."""
+    def halt(self, reason: str, now: Nanos, *, must_liquidate: bool = False) -> list[Effect]:
+        """Stop all entries until a person resumes, and take back those that work; durable.
+
+        With `must_liquidate` what is held has to be sold, too: the ledger's state says so until
+        then, over restarts.
+        """
         self.canary.pause()
         if self.state in {EngineState.RUNNING, EngineState.REDUCING}:
             self.state = next_engine_state(self.state, EngineState.HALTED)
-        return [
-            self._books.record(TradingHalted(reason=reason, strategy_id=None, at=now)),
-            Announce("trading_halted", {"reason": reason}, severity="error"),
-        ]
+        return self.risk.write_halt(reason, now, must_liquidate=must_liquidate)
 
     def _stop_entries(self, why: str) -> list[Effect]:
         """Let pass what shrinks a position, and no more, until the executor is started again."""
@@ -394,6 +391,7 @@ class ExecutionCore:
     def resume(self, now: Nanos, *, accept_differences: bool) -> list[Effect]:
         """Lift every halt, on a person's word.
 
+        After a halt for losses they are counted anew: peak and day begin at the present equity.
         With `accept_differences` the balances as last compared are right, whatever moved them (a
         manual trade, a deposit that was not announced), and are written down as transfers.
         """
@@ -401,7 +399,7 @@ class ExecutionCore:
         if self.state is EngineState.HALTED:
             self.state = next_engine_state(self.state, EngineState.RUNNING)
         return [
-            self._books.record(*accepted, TradingResumed(now)),
+            self._books.record(*accepted, *self.risk.counted_anew(now), TradingResumed(now)),
             Announce("trading_resumed", {"accepted": len(accepted)}),
         ]
 

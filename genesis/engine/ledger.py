@@ -21,6 +21,7 @@ from genesis.engine.entries import (
     CapitalAllotted,
     EntriesCompleted,
     EntriesMissed,
+    EntriesPaused,
     Entry,
     EpochStarted,
     EquityMarked,
@@ -34,6 +35,7 @@ from genesis.engine.entries import (
     OrderTested,
     ParentEnded,
     ParentOpened,
+    RiskMoved,
     SignalId,
     SignalRefused,
     StoppedCleanly,
@@ -46,10 +48,12 @@ from genesis.engine.entries import (
 from genesis.engine.ledger_state import CanaryRecord, LedgerState
 from genesis.engine.order import Order
 from genesis.engine.protection_books import ProtectionBooks
+from genesis.engine.risk_state import RiskState, resumed
 from genesis.engine.slicing.fold import apply_parent, book_child_fill, note_child
 from genesis.engine.sub_ledgers import allot_capital, settle_fee, take_fee
 from genesis.limits import (
     EXTERNAL_TRADES_KEPT,
+    PAUSES_KEPT,
     SETTLED_ORDERS_KEPT,
     SETTLED_ORDERS_SPARE,
     TRANSFERS_KEPT,
@@ -119,6 +123,8 @@ class Ledger:
         | EntriesCompleted
         | TradingHalted
         | TradingResumed
+        | RiskMoved
+        | EntriesPaused
         | StoppedCleanly,
     ) -> None:
         """Fold in what concerns the account as a whole."""
@@ -145,22 +151,43 @@ class Ledger:
                 state.incomplete_since = since if earlier is None else min(since, earlier)
             case EntriesCompleted():
                 state.incomplete_since = None
-            case TradingHalted() | TradingResumed():
-                self._apply_halt(entry)
+            case TradingHalted() | TradingResumed() | RiskMoved() | EntriesPaused():
+                self._apply_to_risk(entry)
             case StoppedCleanly():
                 state.stopped_cleanly = True
 
-    def _apply_halt(self, entry: TradingHalted | TradingResumed) -> None:
+    def _apply_to_risk(
+        self, entry: TradingHalted | TradingResumed | RiskMoved | EntriesPaused
+    ) -> None:
+        """Fold in what stops entries, and what lets them go on."""
         state = self.state
         match entry:
             case TradingHalted(reason=reason, strategy_id=None):
                 state.halt_reason = reason
+                state.must_liquidate |= entry.must_liquidate
             case TradingHalted(reason=reason, strategy_id=str(strategy_id)):
                 state.halted_strategies[strategy_id] = reason
             case TradingResumed():
                 state.halt_reason = ""
+                state.must_liquidate = False
                 state.halted_strategies.clear()
+                if state.risk.state is RiskState.HALTED:
+                    state.risk, state.risk_cause = resumed(state.risk), ""
                 self._restart_canary()
+            case RiskMoved(standing=standing, cause=cause):
+                state.risk, state.risk_cause = standing, cause
+            case EntriesPaused():
+                self._apply_pause(entry)
+
+    def _apply_pause(self, entry: EntriesPaused) -> None:
+        """Keep a pause, and forget those that are over: the oldest ones if there are too many."""
+        pauses = self.state.pauses
+        pauses.pop(entry.symbol, None)
+        pauses[entry.symbol] = entry.pause
+        for symbol in [symbol for symbol, pause in pauses.items() if pause.until <= entry.at]:
+            del pauses[symbol]
+        while len(pauses) > PAUSES_KEPT:
+            del pauses[next(iter(pauses))]
 
     def _apply_to_canary(
         self, entry: CanaryBegun | OrderTested | CanaryServed | CanaryPassed

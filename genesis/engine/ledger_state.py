@@ -7,10 +7,11 @@ import msgspec
 from genesis.domain.positions import Position
 from genesis.engine.entries import ExitBegun
 from genesis.engine.order import Order
+from genesis.engine.risk_state import Pause, RiskStanding
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.units import Amount, Nanos, Price
 
-FOLD_VERSION: Final = 6
+FOLD_VERSION: Final = 7
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -63,7 +64,8 @@ class LedgerState(msgspec.Struct, kw_only=True):
     `external_trades` are those booked since, each with its time. `parents` are those that are
     worked, by number; of the ended ones the last are kept.
     `live_orders` are those that strategies wished for; the orders of protection are kept beside
-    them.
+    them. While `must_liquidate`, a halt stands that wants all lots of ours sold. `pauses` are of
+    instruments.
 
     `pairs` are base and quote asset of each symbol that has positions. `house_changes` is what has
     moved balances and belongs to no strategy: transfers, trades of others, fees in third assets.
@@ -97,6 +99,10 @@ class LedgerState(msgspec.Struct, kw_only=True):
     last_trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
     halt_reason: str = ""
     halted_strategies: dict[str, str] = msgspec.field(default_factory=dict)
+    must_liquidate: bool = False
+    risk: RiskStanding = RiskStanding()
+    risk_cause: str = ""
+    pauses: dict[str, Pause] = msgspec.field(default_factory=dict)
     orders_prepared: int = 0
     fills_booked: int = 0
     transfers_booked: int = 0

@@ -109,7 +109,8 @@ class OrderFlow:
     """Every order from its approval to its last fill.
 
     `approve` is the risk engine's word on a retry, `hold_of` what keeps one from being sent now,
-    `dispatch` sends it; `meet_stranger` takes the reports of orders that the ledger does not know.
+    `dispatch` sends it; `meet_stranger` takes the reports of orders that the ledger does not know;
+    `count_cancel` hears of every cancel.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class OrderFlow:
         hold_of: HoldOf,
         meet_stranger: MeetStranger,
         dispatch: Dispatch,
+        count_cancel: Callable[[Nanos], None],
     ) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
@@ -134,7 +136,7 @@ class OrderFlow:
         self._rules = rules
         self._approve = approve
         self._hold_of = hold_of
-        self._meet_stranger = meet_stranger
+        self._meet_stranger, self._count_cancel = meet_stranger, count_cancel
         self._dispatch = dispatch
         self._resolver = Resolver(timers, books, rules.fence_margin_ms)
 
@@ -332,6 +334,7 @@ class OrderFlow:
         self.repeat_cancel(order, now)
         if order.is_in_doubt or order.state is OrderState.PREPARED:
             return []  # its own resolution comes first
+        self._count_cancel(now)
         effects: list[Effect] = [CancelOrder(order.intent.symbol, order.intent.client_order_id)]
         return effects + self.note_cancel(order, now)
 

@@ -9,10 +9,30 @@ from genesis.engine.risk_facts import (
     RiskRule,
     amount_refusal,
     entry_notional,
+    is_resting,
     refusal_of,
 )
+from genesis.engine.risk_state import RiskState
 from genesis.limits import UNCOVERED_MAX
-from genesis.units import NANOS_PER_MS, notional, text_from_fixed
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, notional, text_from_fixed
+
+
+def _check_risk_state(case: RiskCase) -> Refusal | None:
+    """Refuse every entry once losses have left none; a reduced state has its own limits."""
+    facts = case.facts
+    if facts.risk <= RiskState.REDUCED:
+        return None
+    return refusal_of(
+        RefusalRule.RISK_STATE, RiskState.REDUCED.word, f"{facts.risk.word}: {facts.risk_cause}"
+    )
+
+
+def _check_pause(case: RiskCase) -> Refusal | None:
+    pause = case.facts.pause
+    if pause is None or case.now >= pause.until:
+        return None
+    left = -(-(pause.until - case.now) // NANOS_PER_SECOND)
+    return refusal_of(pause.rule, pause.limit, f"{pause.observed}; for {left} s more")
 
 
 def _check_data_age(case: RiskCase) -> Refusal | None:
@@ -23,6 +43,35 @@ def _check_data_age(case: RiskCase) -> Refusal | None:
     if age > case.limits.data_age_max:
         return refusal_of(RefusalRule.DATA_AGE, f"{limit_ms} ms", f"{age // NANOS_PER_MS} ms")
     return None
+
+
+def _check_mark_age(case: RiskCase) -> Refusal | None:
+    """Refuse an entry while what is held has no fresh price: exposure and loss are not known."""
+    age, limit = case.facts.mark_age, case.limits.mark_age_max
+    if age is None or age <= limit:
+        return None
+    return refusal_of(
+        RefusalRule.MARK_AGE, f"{limit // NANOS_PER_MS} ms", f"{age // NANOS_PER_MS} ms"
+    )
+
+
+def _check_spread(case: RiskCase) -> Refusal | None:
+    quote, limit = case.facts.quote, case.limits.spread_max_bps
+    if quote is None:
+        return refusal_of(RefusalRule.SPREAD, f"{limit} bps", "no quote")
+    spread, twice_middle = quote.ask_price - quote.bid_price, quote.bid_price + quote.ask_price
+    if 2 * spread * BASIS_POINTS <= limit * twice_middle:
+        return None
+    limit_price = limit * twice_middle // (2 * BASIS_POINTS)
+    return amount_refusal(RefusalRule.SPREAD, limit_price, spread)
+
+
+def _check_flash_crash(case: RiskCase) -> Refusal | None:
+    fall, rules = case.facts.fall_bps, case.limits.flash_crash
+    if fall < rules.fall_bps:
+        return None
+    window = rules.window // NANOS_PER_SECOND
+    return refusal_of(RefusalRule.FLASH_CRASH, f"{rules.fall_bps} bps in {window} s", f"{fall} bps")
 
 
 def _check_price_collar(case: RiskCase) -> Refusal | None:
@@ -72,10 +121,46 @@ def _check_position(case: RiskCase) -> Refusal | None:
     return None if after <= limit else amount_refusal(RefusalRule.POSITION_LIMIT, limit, after)
 
 
+def _check_strategy(case: RiskCase) -> Refusal | None:
+    after = case.facts.exposure_of_strategy + entry_notional(case.intent)
+    return _check_share(case, RefusalRule.STRATEGY_LIMIT, case.limits.strategy_bps, after)
+
+
+def _check_instrument(case: RiskCase) -> Refusal | None:
+    after = case.facts.exposure_of_instrument + entry_notional(case.intent)
+    return _check_share(case, RefusalRule.INSTRUMENT_LIMIT, case.limits.instrument_bps, after)
+
+
+def _check_correlated(case: RiskCase) -> Refusal | None:
+    """Refuse to have most of what may be risked in instruments that fall together."""
+    after = case.facts.exposure_correlated + entry_notional(case.intent)
+    share_bps = case.limits.exposure_bps * case.limits.correlated_bps // BASIS_POINTS
+    return _check_share(case, RefusalRule.CORRELATED_EXPOSURE, share_bps, after)
+
+
+def _check_share(case: RiskCase, rule: RefusalRule, share_bps: int, after: int) -> Refusal | None:
+    limit = case.facts.equity * share_bps // BASIS_POINTS
+    return None if after <= limit else amount_refusal(rule, limit, after)
+
+
+def _check_liquidity(case: RiskCase) -> Refusal | None:
+    """Refuse an entry that would take too much of the book; one that rests takes nothing."""
+    intent, quote, share_bps = case.intent, case.facts.quote, case.limits.depth_bps
+    if quote is not None and is_resting(intent, quote):
+        return None
+    visible = case.facts.visible
+    if visible is None:
+        return refusal_of(RefusalRule.LIQUIDITY, f"{share_bps} bps of the book", "no book")
+    if intent.quantity * BASIS_POINTS <= share_bps * visible:
+        return None
+    return amount_refusal(
+        RefusalRule.LIQUIDITY, share_bps * visible // BASIS_POINTS, intent.quantity
+    )
+
+
 def _check_exposure(case: RiskCase) -> Refusal | None:
     after = case.facts.exposure + entry_notional(case.intent)
-    limit = case.facts.equity * case.limits.exposure_bps // BASIS_POINTS
-    return None if after <= limit else amount_refusal(RefusalRule.EXPOSURE, limit, after)
+    return _check_share(case, RefusalRule.EXPOSURE, case.limits.exposure_bps, after)
 
 
 def _check_balance(case: RiskCase) -> Refusal | None:
@@ -109,17 +194,23 @@ def _check_order_rate(case: RiskCase) -> Refusal | None:
     return None
 
 
+def _check_cancel_rate(case: RiskCase) -> Refusal | None:
+    """Refuse to open more while orders are being canceled at a rate that cannot be meant."""
+    seen, limit = case.facts.cancels_in_last_second, case.limits.cancels_per_second_max
+    return None if seen < limit else refusal_of(RefusalRule.CANCEL_RATE, limit, seen)
+
+
 def _check_daily_loss(case: RiskCase) -> Refusal | None:
-    if -case.facts.day_profit >= case.limits.daily_loss_max:
+    if -case.facts.day_profit >= case.limits.losses.daily_loss_max:
         return amount_refusal(
-            RefusalRule.DAILY_LOSS, case.limits.daily_loss_max, -case.facts.day_profit
+            RefusalRule.DAILY_LOSS, case.limits.losses.daily_loss_max, -case.facts.day_profit
         )
     return None
 
 
 def _check_drawdown(case: RiskCase) -> Refusal | None:
     fall = case.facts.peak_equity - case.facts.equity
-    limit = case.facts.peak_equity * case.limits.drawdown_halt_bps // BASIS_POINTS
+    limit = case.facts.peak_equity * case.limits.losses.drawdown_halt_bps // BASIS_POINTS
     return None if fall < limit else amount_refusal(RefusalRule.DRAWDOWN, limit, fall)
 
 
@@ -154,17 +245,27 @@ def _check_protection_room(case: RiskCase) -> Refusal | None:
 _ORDERS_PER_POSITION: Final = 3
 
 PRUDENCE: Final[tuple[RiskRule, ...]] = (
+    _check_risk_state,
+    _check_pause,
     _check_data_age,
+    _check_mark_age,
     _check_price_collar,
+    _check_spread,
+    _check_flash_crash,
     _check_canary,
     _check_coverage,
     _check_protection_room,
     _check_order_notional,
+    _check_liquidity,
     _check_position,
+    _check_strategy,
+    _check_instrument,
     _check_exposure,
+    _check_correlated,
     _check_balance,
     _check_open_orders,
     _check_order_rate,
+    _check_cancel_rate,
     _check_daily_loss,
     _check_drawdown,
 )

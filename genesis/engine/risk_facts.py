@@ -8,7 +8,17 @@ import msgspec
 from genesis.domain.filters import FilterFacts
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
-from genesis.domain.orders import Hold, OrderIntent, Refusal, RefusalRule, Side
+from genesis.domain.orders import (
+    Hold,
+    OrderIntent,
+    OrderType,
+    Refusal,
+    RefusalRule,
+    Side,
+)
+from genesis.engine.correlation import CorrelationRules
+from genesis.engine.flash_crash import FlashCrashRules
+from genesis.engine.risk_state import LossLimits, Pause, RiskState
 from genesis.engine.state_machine import EngineState
 from genesis.units import Amount, Nanos, Quantity, notional, text_from_fixed
 
@@ -16,18 +26,41 @@ BASIS_POINTS: Final = 10_000
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of one tier, as scaled integers, basis points, counts and nanoseconds."""
+    """The limits of one tier, as scaled integers, basis points, counts and nanoseconds.
+
+    Shares are of equity, but for `correlated_bps`, which is of the exposure that is allowed, and
+    `depth_bps`, which is of what a book shows. `reduced_bps` is what losses leave of sizes and
+    limits once they have reduced them.
+    """
 
     position_bps: int
+    strategy_bps: int
+    instrument_bps: int
     exposure_bps: int
+    correlated_bps: int
     order_notional_max: Amount
     open_orders_max: int
     open_orders_per_strategy_max: int
     orders_per_second_max: int
+    cancels_per_second_max: int
     price_collar_bps: int
+    spread_max_bps: int
+    depth_bps: int
     data_age_max: Nanos
-    daily_loss_max: Amount
-    drawdown_halt_bps: int
+    mark_age_max: Nanos
+    reduced_bps: int
+    losses: LossLimits
+    flash_crash: FlashCrashRules
+    correlation: CorrelationRules
+
+    def reduced(self) -> "RiskLimits":
+        """Return what losses leave of these limits once they have reduced them."""
+        shares = ("position_bps", "strategy_bps", "instrument_bps", "exposure_bps")
+        names = (*shares, "order_notional_max")
+        return msgspec.structs.replace(
+            self,
+            **{name: getattr(self, name) * self.reduced_bps // BASIS_POINTS for name in names},
+        )
 
 
 class CanaryCap(msgspec.Struct, frozen=True):
@@ -56,21 +89,34 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules look at, gathered for one intent.
 
     Amounts are in the quote asset. `held` is the strategy's own position in the instrument,
-    `working_entry` the unfilled quantity of its entries there, `exposure` the marked value of all
-    positions and working entries, `available` the quote balance not reserved by working entries,
-    `canary` what a canary allows while there is one. `protected_here` counts the positions of other
-    strategies in the instrument that have a stop or will want one, None where there is no
-    protection; `unprotected_for` is for how
-    long the worst protected position has lacked one, 0 while none does for too long.
+    `working_entry` the unfilled quantity of its entries there, `available` the quote balance not
+    reserved by working entries, `canary` what a canary allows while there is one. Exposures are
+    the marked value of positions and working entries: of all, of this strategy, in this instrument,
+    and in all that move together with it. `mark_age` is the age of the oldest price that something
+    held is valued at, None where nothing is. `visible` is what the book offers up to the order's
+    limit or the collar, None where it is not known. `fall_bps` is how far the instrument has fallen
+    within the window of the guard against flash crashes, `pause` why entries stop for a while.
+    `protected_here` counts the positions of other strategies in the instrument that have a stop or
+    will want one, None where there is no protection; `unprotected_for` is for how long the worst
+    protected position has lacked one, 0 while none does for too long.
     """
 
     state: EngineState
+    risk: RiskState
+    risk_cause: str
+    pause: Pause | None
     instrument: Instrument
     quote: Quote | None
+    mark_age: Nanos | None
+    visible: Quantity | None
+    fall_bps: int
     held: Quantity
     working_entry: Quantity
     working_exit: Quantity
     exposure: Amount
+    exposure_of_strategy: Amount
+    exposure_of_instrument: Amount
+    exposure_correlated: Amount
     available: Amount
     equity: Amount
     peak_equity: Amount
@@ -78,6 +124,7 @@ class RiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: int
     open_orders_of_strategy: int
     orders_in_last_second: int
+    cancels_in_last_second: int
     filters: FilterFacts
     venue: VenueNow
     canary: CanaryCap | None = None
@@ -104,6 +151,13 @@ def is_reduction(intent: OrderIntent) -> bool:
     `_check_holding` proves that the lots are there.
     """
     return intent.side is Side.SELL
+
+
+def is_resting(intent: OrderIntent, quote: Quote) -> bool:
+    """Tell whether an entry waits in the book at this quote, and takes nothing from it."""
+    if intent.order_type is OrderType.LIMIT_MAKER:
+        return True
+    return 0 < intent.limit_price < quote.ask_price
 
 
 def entry_notional(intent: OrderIntent) -> Amount:

@@ -5,9 +5,12 @@ from typing import Final
 
 from genesis.config import Settings, Tier
 from genesis.engine.canary import CanaryRules
+from genesis.engine.correlation import CorrelationRules
+from genesis.engine.flash_crash import FlashCrashRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
+from genesis.engine.risk_state import LossLimits
 from genesis.engine.signals.case import PARTS_PER_MILLION, ConfidenceRules, SignalRules, SizingRules
 from genesis.engine.slicing.desk import SlicingRules
 from genesis.engine.slicing.schedule import Algorithm
@@ -28,15 +31,40 @@ def risk_limits(settings: Settings) -> RiskLimits:
     risk = settings.risk
     return RiskLimits(
         position_bps=_basis_points(risk.position_fraction),
+        strategy_bps=_basis_points(risk.strategy_fraction),
+        instrument_bps=_basis_points(risk.instrument_fraction),
         exposure_bps=_basis_points(risk.exposure_fraction),
+        correlated_bps=_basis_points(risk.correlated_fraction),
         order_notional_max=fixed_from_decimal(risk.max_order_notional),
         open_orders_max=risk.max_open_orders,
         open_orders_per_strategy_max=risk.max_open_orders_per_strategy,
         orders_per_second_max=risk.orders_per_second,
+        cancels_per_second_max=risk.cancels_per_second,
         price_collar_bps=risk.price_collar_bps,
+        spread_max_bps=risk.max_spread_bps,
+        depth_bps=_basis_points(risk.depth_fraction),
         data_age_max=risk.data_max_age_ms * NANOS_PER_MS,
-        daily_loss_max=fixed_from_decimal(settings.daily_loss_limit),
-        drawdown_halt_bps=_basis_points(risk.drawdown_halt),
+        mark_age_max=risk.mark_max_age_ms * NANOS_PER_MS,
+        reduced_bps=_basis_points(risk.reduced_size),
+        losses=LossLimits(
+            daily_loss_max=fixed_from_decimal(settings.daily_loss_limit),
+            day_restrict_bps=_basis_points(risk.day_restrict),
+            day_halt_bps=_basis_points(risk.day_halt),
+            drawdown_reduce_bps=_basis_points(risk.drawdown_reduce),
+            drawdown_restrict_bps=_basis_points(risk.drawdown_restrict),
+            drawdown_halt_bps=_basis_points(risk.drawdown_halt),
+            recovery_bps=_basis_points(risk.drawdown_recovery),
+        ),
+        flash_crash=FlashCrashRules(
+            fall_bps=_basis_points(risk.flash_crash.fall),
+            window=risk.flash_crash.window_s * NANOS_PER_SECOND,
+            pause=risk.flash_crash.pause_s * NANOS_PER_SECOND,
+        ),
+        correlation=CorrelationRules(
+            threshold_bps=_basis_points(risk.correlation),
+            period=risk.correlation_sample_s * NANOS_PER_SECOND,
+            age_max=risk.mark_max_age_ms * NANOS_PER_MS,
+        ),
     )
 
 

@@ -191,6 +191,8 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         suspended=account.suspended,
         external=account.external,
         halt_reason=account.halt_reason,
+        must_liquidate=account.must_liquidate,
+        risk=account.risk,
         canary=account.canary,
         parents=account.parents,
         protection=account.protection,

@@ -12,11 +12,17 @@ from genesis.units import NANOS_PER_SECOND, Amount, Nanos, Price, notional
 _DAY: Final[Nanos] = 86_400 * NANOS_PER_SECOND
 
 
+def day_of(now: Nanos) -> int:
+    """Return the UTC day, counted since 1970."""
+    return now // _DAY
+
+
 class Valuation:
     """Equity of the allotted capital: capital, plus realized, plus unrealized PnL.
 
     Positions are marked at the bid, which is what a sale would get. An instrument without a quote
     keeps its last mark; one that never had a quote is carried at cost. The house's dust counts too.
+    `exposures` are the values of what is held, by symbol.
     """
 
     def __init__(self, ledger: Ledger, catalogue: InstrumentCatalogue, capital: Amount) -> None:
@@ -27,6 +33,7 @@ class Valuation:
         self.realized: Amount = 0
         self.unrealized: Amount = 0
         self.exposure: Amount = 0
+        self.exposures: dict[str, Amount] = {}
         self.refresh()
 
     @property
@@ -36,8 +43,8 @@ class Valuation:
 
     @property
     def peak_equity(self) -> Amount:
-        """Return the highest equity marked so far."""
-        return max(self._ledger.state.peak_equity, self.capital)
+        """Return the highest equity marked since losses were last counted anew, if ever."""
+        return self._ledger.state.peak_equity or self.capital
 
     @property
     def day_profit(self) -> Amount:
@@ -59,6 +66,7 @@ class Valuation:
     def refresh(self) -> None:
         """Add up positions at their marks; called after fills too."""
         self.realized = self.unrealized = self.exposure = 0
+        exposures: dict[str, Amount] = {}
         for held in self._ledger.state.positions.values():
             for symbol, position in held.items():
                 self.realized += position.realized
@@ -69,6 +77,16 @@ class Valuation:
                 worth = paid if mark is None else notional(mark, position.lots)
                 self.exposure += worth
                 self.unrealized += worth - paid
+                if worth:
+                    exposures[symbol] = exposures.get(symbol, 0) + worth
+        self.exposures = exposures
+
+    def exposure_of(self, strategy_id: str) -> Amount:
+        """Return what one strategy's positions are worth."""
+        return sum(
+            notional(self._marks.get(symbol, position.average_entry_price), position.quantity)
+            for symbol, position in self._ledger.state.positions.get(strategy_id, {}).items()
+        )
 
     def unrealized_of(self, strategy_id: str, symbol: str) -> Amount:
         """Return the open PnL of one position."""
@@ -84,7 +102,7 @@ class Valuation:
 
     def entry(self, now: Nanos) -> EquityMarked:
         """Return the present mark as a journal entry, so that the loss limits survive a restart."""
-        day = now // _DAY
+        day = day_of(now)
         state = self._ledger.state
         is_new_day = day != state.day or not state.day_opening_equity
         return EquityMarked(
@@ -92,5 +110,16 @@ class Valuation:
             peak_equity=max(self.peak_equity, self.equity),
             day=day,
             day_opening_equity=self.equity if is_new_day else state.day_opening_equity,
+            at=now,
+        )
+
+    def entry_anew(self, now: Nanos) -> EquityMarked:
+        """Return a mark from which peak and day begin anew, as if nothing had been lost before."""
+        equity = self.equity
+        return EquityMarked(
+            equity=equity,
+            peak_equity=equity,
+            day=day_of(now),
+            day_opening_equity=equity,
             at=now,
         )

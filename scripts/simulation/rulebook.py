@@ -3,8 +3,11 @@
 from typing import Final
 
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.engine.correlation import CorrelationRules
+from genesis.engine.flash_crash import FlashCrashRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
+from genesis.engine.risk_state import LossLimits
 from genesis.engine.signals.case import ConfidenceRules, SignalRules, SizingRules
 from genesis.units import SCALE, Amount, Price
 from scripts.simulation.faults import MS, SECOND
@@ -42,15 +45,32 @@ CATALOGUE: Final = InstrumentCatalogue(
 )
 LIMITS: Final = RiskLimits(
     position_bps=500,
+    strategy_bps=1_000,
+    instrument_bps=3_000,
     exposure_bps=6_000,
+    correlated_bps=6_000,
     order_notional_max=10_000 * SCALE,
     open_orders_max=200,
     open_orders_per_strategy_max=4,
     orders_per_second_max=10,
+    cancels_per_second_max=10,
     price_collar_bps=100,
+    spread_max_bps=50,
+    depth_bps=2_500,
     data_age_max=2 * SECOND,
-    daily_loss_max=50_000 * SCALE,
-    drawdown_halt_bps=5_000,
+    mark_age_max=60 * SECOND,
+    reduced_bps=5_000,
+    losses=LossLimits(
+        daily_loss_max=50_000 * SCALE,
+        day_restrict_bps=5_000,
+        day_halt_bps=5_000,
+        drawdown_reduce_bps=5_000,
+        drawdown_restrict_bps=5_000,
+        drawdown_halt_bps=5_000,
+        recovery_bps=100,
+    ),
+    flash_crash=FlashCrashRules(fall_bps=5_000, window=60 * SECOND, pause=SECOND),
+    correlation=CorrelationRules(threshold_bps=5_000, period=SECOND, age_max=60 * SECOND),
 )
 SIGNAL_RULES: Final = SignalRules(
     sizing=SizingRules(

@@ -24,8 +24,11 @@ from genesis.domain.orders import (
     TimeInForce,
 )
 from genesis.domain.strategy_record import StrategyRecord
+from genesis.engine.correlation import CorrelationRules
+from genesis.engine.flash_crash import FlashCrashRules
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.risk_facts import RiskLimits
+from genesis.engine.risk_state import LossLimits
 from genesis.engine.signals.case import (
     ConfidenceRules,
     SignalContext,
@@ -271,19 +274,41 @@ def hold(
     return Hold(Refusal(rule=rule, limit="CLOSED", observed="OPEN: no reply"), retry_at_ms)
 
 
+def loss_limits() -> LossLimits:
+    """Return what a Strategist may lose."""
+    return LossLimits(
+        daily_loss_max=500 * SCALE,
+        day_restrict_bps=1_000,
+        day_halt_bps=1_500,
+        drawdown_reduce_bps=500,
+        drawdown_restrict_bps=1_000,
+        drawdown_halt_bps=1_500,
+        recovery_bps=100,
+    )
+
+
 def risk_limits() -> RiskLimits:
     """Return a Strategist's limits."""
     return RiskLimits(
         position_bps=500,
+        strategy_bps=1_000,
+        instrument_bps=3_000,
         exposure_bps=6_000,
+        correlated_bps=6_000,
         order_notional_max=10_000 * SCALE,
         open_orders_max=200,
         open_orders_per_strategy_max=4,
         orders_per_second_max=10,
+        cancels_per_second_max=10,
         price_collar_bps=100,
+        spread_max_bps=50,
+        depth_bps=2_500,
         data_age_max=2 * SECOND,
-        daily_loss_max=500 * SCALE,
-        drawdown_halt_bps=1_500,
+        mark_age_max=60 * SECOND,
+        reduced_bps=5_000,
+        losses=loss_limits(),
+        flash_crash=FlashCrashRules(fall_bps=500, window=60 * SECOND, pause=300 * SECOND),
+        correlation=CorrelationRules(threshold_bps=5_000, period=5 * SECOND, age_max=60 * SECOND),
     )
 
 

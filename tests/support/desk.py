@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
+from genesis.domain.market import Depth, Quote
 from genesis.domain.orders import (
     ExecutionReport,
     Fill,
@@ -24,7 +25,7 @@ from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.reconciliation import VenueView
-from genesis.engine.risk_facts import VenueNow
+from genesis.engine.risk_facts import RiskLimits, VenueNow
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import (
     Accepted,
@@ -69,14 +70,16 @@ class Desk:
         is_synced: bool = False,
         canary: CanaryRules | None = None,
         protection: ProtectionRules | None = None,
+        limits: RiskLimits | None = None,
     ) -> None:
+        self.depths: dict[int, Depth] = {}
         ledger = Ledger()
         for entry in journal:
             ledger.apply(entry)
         self.core = ExecutionCore(
             catalogue=catalogue() if instruments is None else InstrumentCatalogue(instruments),
             strategies=[strategy(), strategy(8, "breakout-1", "ETHUSDT")],
-            limits=risk_limits(),
+            limits=limits or risk_limits(),
             signal_rules=signal_rules(),
             order_rules=order_rules(is_synced=is_synced),
             capital=CAPITAL,
@@ -84,6 +87,7 @@ class Desk:
             epoch=epoch,
             canary_rules=canary,
             protection_rules=protection,
+            depth_of=self.depths.get,
         )
         self.holds: tuple[Hold | None, Hold | None] = (None, None)  # of entries, of exits
         self.journal = list(journal)
@@ -148,6 +152,10 @@ class Desk:
                 now=NOW,
             )
         )
+
+    def mark(self, *quotes: Quote, now: Nanos = NOW) -> "Desk":
+        """Show the core the market."""
+        return self.take(self.core.on_quotes({each.instrument_id: each for each in quotes}, now))
 
     def answer(self, outcome: SubmitOutcome, order: str = ORDER, now: Nanos = NOW) -> "Desk":
         return self.take(self.core.on_submit_outcome(order, outcome, now))

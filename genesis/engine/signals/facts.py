@@ -1,33 +1,17 @@
 """What the stages look at, gathered from the ledger and the market for each signal."""
 
 from collections.abc import Mapping
-from typing import Final
-
-import msgspec
 
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
-from genesis.domain.orders import OrderIntent, OrderState, OrderType, Side
 from genesis.engine.ledger import Ledger
-from genesis.engine.order import Order
 from genesis.engine.pace import Pace
+from genesis.engine.risk_facts import BASIS_POINTS
 from genesis.engine.signals.case import SignalContext
 from genesis.engine.signals.volatility import Volatility
-from genesis.engine.slicing.claims import claims
+from genesis.engine.tally import Tally, lower_sale
 from genesis.engine.valuation import Valuation
-from genesis.units import Amount, Nanos, Price, Quantity
-
-_RESTING: Final = frozenset(
-    {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL}
-)
-_PRICED: Final = frozenset({OrderType.LIMIT, OrderType.LIMIT_MAKER})
-
-
-class Working(msgspec.Struct, frozen=True):
-    """The quantities that one strategy has working in one instrument."""
-
-    entry: Quantity
-    exit: Quantity
+from genesis.units import Amount, Nanos, Price
 
 
 class SignalFacts:
@@ -48,29 +32,33 @@ class SignalFacts:
         strategy_id: str,
         instrument: Instrument,
         quote: Quote | None,
+        seen: Tally,
         *,
         is_judged: bool,
+        share_bps: int,
         entry_max: Amount | None,
         now: Nanos,
     ) -> SignalContext:
-        """Count a signal, if it is a new one, and return what it is judged by."""
+        """Count a signal, if it is a new one, and return what it is judged by.
+
+        Losses leave `share_bps` of sizes: as all of them are shares of equity, it is told as less.
+        """
         pace = self._paces.get(strategy_id)
         if pace is None:
             pace = self._paces[strategy_id] = Pace()
         if not is_judged:
             pace.note(now)
-        working = self.working(strategy_id, instrument.symbol)
         waiting = self._ledger.protection.waiting_exit(strategy_id, instrument.symbol)
         state = self._ledger.state
         return SignalContext(
             strategy_id=strategy_id,
             instrument=instrument,
             quote=quote,
-            equity=self._valuation.equity,
+            equity=self._valuation.equity * share_bps // BASIS_POINTS,
             held=self._ledger.position(strategy_id, instrument.symbol).quantity,
-            working_entry=working.entry,
-            working_exit=working.exit + (waiting.intent.quantity if waiting else 0),
-            sale_of_others=self._sale_of_others(strategy_id, instrument.symbol),
+            working_entry=seen.entry,
+            working_exit=seen.exit + (waiting.intent.quantity if waiting else 0),
+            sale_of_others=self._sale_of_others(strategy_id, instrument.symbol, seen),
             is_judged=is_judged,
             signals_in_last_second=pace.in_last_second(now),
             halt_reason=state.halt_reason or state.halted_strategies.get(strategy_id, ""),
@@ -79,54 +67,9 @@ class SignalFacts:
             entry_max=entry_max,
         )
 
-    def working(
-        self,
-        strategy_id: str,
-        symbol: str,
-        judged: OrderIntent | None = None,
-        *,
-        with_claims: bool = True,
-    ) -> Working:
-        """Return what a strategy has working in one instrument.
-
-        What its parent has yet to place is a part of it, beside `judged` if that is a child; but
-        not for protection, which lets go of the lots when the parent wants them.
-        """
-        entry = exit_ = 0
-        for order in self._ledger.state.live_orders.values():
-            intent = order.intent
-            if intent.symbol == symbol and intent.strategy_id == strategy_id:
-                if intent.side is Side.BUY:
-                    entry += order.working_quantity
-                else:
-                    exit_ += order.working_quantity
-        for claim in claims(self._ledger.state, judged) if with_claims else ():
-            if claim.is_of(strategy_id, symbol):
-                entry += claim.entry
-                exit_ += claim.exit
-        return Working(entry, exit_)
-
-    def _sale_of_others(self, strategy_id: str, symbol: str) -> Price | None:
+    def _sale_of_others(self, strategy_id: str, symbol: str, seen: Tally) -> Price | None:
         """Return the lowest price at which others sell in the book, protection's targets too."""
-        lowest = None
-        ledger = self._ledger
-        for orders in (
-            ledger.state.live_orders.values(),
-            ledger.protection.orders_of_others(strategy_id, symbol),
-        ):
-            for order in orders:
-                intent = order.intent
-                if (
-                    intent.symbol == symbol
-                    and intent.side is Side.SELL
-                    and intent.strategy_id != strategy_id
-                    and _rests(order)
-                    and (lowest is None or intent.limit_price < lowest)
-                ):
-                    lowest = intent.limit_price
+        lowest = seen.sale_of_others
+        for order in self._ledger.protection.orders_of_others(strategy_id, symbol):
+            lowest = lower_sale(lowest, order)
         return lowest
-
-
-def _rests(order: Order) -> bool:
-    """Tell whether an order is known to wait in the book at its limit price."""
-    return order.state in _RESTING and order.intent.order_type in _PRICED

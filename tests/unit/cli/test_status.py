@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from genesis.cli.status import render_health, render_status_line, render_status_page
-from genesis.status import StatusDocument
+from genesis.status import RiskSummary, StatusDocument
 from tests.support.statuses import TRADING
 
 
@@ -71,6 +71,27 @@ def test_the_page_tells_how_the_records_stand() -> None:
     page = render_status_page(changed(records=records | {"advice": "move them"}))
     assert "3 behind; the records /r.db; move them\n" in page
     assert "records     " not in render_status_page(TRADING)
+
+
+def test_the_page_says_what_losses_have_left() -> None:
+    """And what is not bought for a while; the one line says it unless something is worse."""
+    risk = RiskSummary(
+        state="reduced",
+        cause="5000.00000000, 5.00 % of 100000.00000000 below the highest equity",
+        drawdown="5000",
+        day_loss="12.345",
+        pauses={"BTCUSDT": "flash_crash: fell 600 bps"},
+    )
+    status = msgspec.structs.replace(TRADING, risk=risk, must_liquidate=True)
+    page = render_status_page(status)
+    assert (
+        "risk        reduced: 5000.00000000, 5.00 % of 100000.00000000 below the highest equity; "
+        "5,000.00 below the highest equity, 12.34 lost today\n"
+    ) in page
+    assert "paused      BTCUSDT: flash_crash: fell 600 bps\n" in page
+    assert "liquidate   what is held has to be sold\n" in page
+    assert "RISK REDUCED" in render_status_line(status)
+    assert "risk        active; 0.00 below" in render_status_page(TRADING)
 
 
 def test_the_page_says_why_trading_is_halted() -> None:

@@ -32,6 +32,7 @@ from genesis.status import (
     ExternalSummary,
     ParentSummary,
     ProtectionSummary,
+    RiskSummary,
 )
 
 SUMMARY = AccountSummary(
@@ -169,6 +170,13 @@ def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
             overdue=10**6,
             longest_ms=10**12,
             worst="w" * 100,
+        ),
+        risk=RiskSummary(
+            state="reduce-only",
+            cause="z" * 100,
+            drawdown=number,
+            day_loss=number,
+            pauses={f"{n:064}": "w" * 60 for n in range(limits.PAUSES_SHOWN_MAX)},
         ),
     )
     assert len(encode(full)) <= limits.ACCOUNT_REST_BYTES_MAX

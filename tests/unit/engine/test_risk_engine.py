@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis.domain.orders import OrderIntent, OrderType, Refusal, RefusalRule, Side
+from genesis.engine.prudence import PRUDENCE
 from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList, judge, judge_list
 from genesis.engine.risk_facts import (
     CanaryCap,
@@ -15,8 +16,9 @@ from genesis.engine.risk_facts import (
     entry_notional,
     is_reduction,
 )
+from genesis.engine.risk_state import Pause, RiskState
 from genesis.engine.state_machine import EngineState
-from genesis.units import SCALE
+from genesis.units import SCALE, Nanos
 from tests.support.builders import (
     CAPITAL,
     LOT,
@@ -39,12 +41,21 @@ LIMITS = risk_limits()
 def facts(**changes: object) -> RiskFacts:
     base = RiskFacts(
         state=EngineState.RUNNING,
+        risk=RiskState.ACTIVE,
+        risk_cause="",
+        pause=None,
         instrument=btc(),
         quote=quote(),
+        mark_age=None,
+        visible=SCALE,
+        fall_bps=0,
         held=0,
         working_entry=0,
         working_exit=0,
         exposure=0,
+        exposure_of_strategy=0,
+        exposure_of_instrument=0,
+        exposure_correlated=0,
         available=CAPITAL,
         equity=CAPITAL,
         peak_equity=CAPITAL,
@@ -52,6 +63,7 @@ def facts(**changes: object) -> RiskFacts:
         open_orders=0,
         open_orders_of_strategy=0,
         orders_in_last_second=0,
+        cancels_in_last_second=0,
         filters=filter_facts(),
         venue=VenueNow(VENUE_MS),
     )
@@ -60,6 +72,10 @@ def facts(**changes: object) -> RiskFacts:
 
 def rule_of(verdict: ApprovedOrder | Refusal) -> str:
     return verdict.rule.value if isinstance(verdict, Refusal) else "approved"
+
+
+def paused(until: Nanos) -> Pause:
+    return Pause(RefusalRule.COOL_DOWN, until, "60 s after a stop", "stopped out")
 
 
 LIMIT_BUY = intent(order_type=OrderType.LIMIT, limit_price=PRICE)
@@ -141,6 +157,36 @@ CASES: dict[str, tuple[OrderIntent, dict[str, object], str]] = {
         {"held": 42 * LOT, "working_entry": 41 * LOT},
         "position_limit",
     ),
+    "a position of a strategy in all its instruments": (
+        intent(),
+        {"exposure_of_strategy": 9_940 * SCALE},
+        "approved",
+    ),
+    "a strategy too large": (
+        intent(),
+        {"exposure_of_strategy": 9_940 * SCALE + 1},
+        "strategy_limit",
+    ),
+    "an instrument at its limit": (
+        intent(),
+        {"exposure_of_instrument": 29_940 * SCALE},
+        "approved",
+    ),
+    "an instrument too large": (
+        intent(),
+        {"exposure_of_instrument": 29_940 * SCALE + 1},
+        "instrument_limit",
+    ),
+    "correlated exposure at 60 % of what is allowed": (
+        intent(),
+        {"exposure_correlated": 35_940 * SCALE},
+        "approved",
+    ),
+    "too much of one direction": (
+        intent(),
+        {"exposure_correlated": 35_940 * SCALE + 1},
+        "correlated_exposure",
+    ),
     "exposure at the limit": (intent(), {"exposure": 59_940 * SCALE}, "approved"),
     "exposure too large": (intent(), {"exposure": 59_940 * SCALE + 1}, "exposure"),
     "just enough balance": (intent(), {"available": 60 * SCALE}, "approved"),
@@ -155,6 +201,53 @@ CASES: dict[str, tuple[OrderIntent, dict[str, object], str]] = {
     ),
     "at the order rate": (intent(), {"orders_in_last_second": 9}, "approved"),
     "above the order rate": (intent(), {"orders_in_last_second": 10}, "order_rate"),
+    "one cancel below the rate": (intent(), {"cancels_in_last_second": 9}, "approved"),
+    "at the cancel rate": (intent(), {"cancels_in_last_second": 10}, "cancel_rate"),
+    "losses have reduced": (intent(), {"risk": RiskState.REDUCED}, "approved"),
+    "losses leave reductions only": (intent(), {"risk": RiskState.REDUCE_ONLY}, "risk_state"),
+    "losses have halted": (intent(), {"risk": RiskState.HALTED}, "risk_state"),
+    "a pause that ends now": (intent(), {"pause": paused(NOW)}, "approved"),
+    "a pause of a nanosecond more": (intent(), {"pause": paused(NOW + 1)}, "cool_down"),
+    "marks at the age limit": (intent(), {"mark_age": 60 * SECOND}, "approved"),
+    "marks too old": (intent(), {"mark_age": 60 * SECOND + 1}, "mark_age"),
+    "spread at the limit": (intent(), {"quote": quote(spread=300 * SCALE)}, "approved"),
+    "spread too wide": (intent(), {"quote": quote(spread=300 * SCALE + 2)}, "spread"),
+    "fallen, but not far": (intent(), {"fall_bps": 499}, "approved"),
+    "fallen too far": (intent(), {"fall_bps": 500}, "flash_crash"),
+    "a quarter of the book": (intent(), {"visible": 4 * LOT}, "approved"),
+    "more than a quarter of the book": (intent(), {"visible": 4 * LOT - 1}, "liquidity"),
+    "no book": (intent(), {"visible": None}, "liquidity"),
+    "no book, and none is needed by an order that rests": (
+        intent(order_type=OrderType.LIMIT, limit_price=PRICE),
+        {"visible": None},
+        "approved",
+    ),
+    "a limit that takes needs a book": (
+        intent(order_type=OrderType.LIMIT, limit_price=PRICE + SCALE),
+        {"visible": None},
+        "liquidity",
+    ),
+    "a maker order never takes": (
+        intent(order_type=OrderType.LIMIT_MAKER, limit_price=PRICE + SCALE),
+        {"visible": None},
+        "approved",
+    ),
+    "a position without its stop for a moment": (intent(), {"unprotected_for": 0}, "approved"),
+    "a position without its stop for too long": (
+        intent(),
+        {"unprotected_for": 5 * SECOND},
+        "unprotected",
+    ),
+    "room for one stop more": (
+        intent(),
+        {"protected_here": 4, "instrument": btc(max_algo_orders=5)},
+        "approved",
+    ),
+    "no room for a stop": (
+        intent(),
+        {"protected_here": 5, "instrument": btc(max_algo_orders=5)},
+        "protection_room",
+    ),
     "day's loss inside": (intent(), {"day_profit": -500 * SCALE + 1}, "approved"),
     "day's loss at the limit": (intent(), {"day_profit": -500 * SCALE}, "daily_loss"),
     "drawdown inside": (intent(), {"equity": 85_000 * SCALE + 1}, "approved"),
@@ -199,9 +292,19 @@ def test_a_reduction_passes_every_rule_of_prudence(state: EngineState) -> None:
     """Halted, blind, broke and beyond every limit: a position may still be closed."""
     worst = facts(
         state=state,
+        risk=RiskState.HALTED,
+        risk_cause="all is lost",
+        pause=paused(NOW + SECOND),
         quote=None,
+        mark_age=10**18,
+        visible=None,
+        fall_bps=9_000,
+        cancels_in_last_second=1_000,
         held=LOT,
         exposure=10 * CAPITAL,
+        exposure_of_strategy=10 * CAPITAL,
+        exposure_of_instrument=10 * CAPITAL,
+        exposure_correlated=10 * CAPITAL,
         available=0,
         equity=1,
         day_profit=-CAPITAL,
@@ -243,12 +346,21 @@ def test_an_entry_reserves_its_limit_price_or_the_reference() -> None:
     st.builds(
         RiskFacts,
         state=st.sampled_from(EngineState),
+        risk=st.sampled_from(RiskState),
+        risk_cause=st.just("a loss"),
+        pause=st.sampled_from([None, paused(NOW), paused(NOW + 1)]),
+        mark_age=st.none() | st.integers(0, 10**18),
+        visible=st.none() | st.integers(0, 10**18),
+        fall_bps=st.integers(-(10**4), 10**4),
         instrument=st.just(btc()),
         quote=st.sampled_from([None, quote(), quote(received_at=0)]),
         held=st.integers(0, 10**18),
         working_entry=st.integers(0, 10**18),
         working_exit=st.integers(0, 10**18),
         exposure=st.integers(-(10**18), 10**18),
+        exposure_of_strategy=st.integers(-(10**18), 10**18),
+        exposure_of_instrument=st.integers(-(10**18), 10**18),
+        exposure_correlated=st.integers(-(10**18), 10**18),
         available=st.integers(-(10**18), 10**18),
         equity=st.integers(-(10**18), 10**18),
         peak_equity=st.integers(0, 10**18),
@@ -256,6 +368,7 @@ def test_an_entry_reserves_its_limit_price_or_the_reference() -> None:
         open_orders=st.integers(0, 1000),
         open_orders_of_strategy=st.integers(0, 1000),
         orders_in_last_second=st.integers(0, 1000),
+        cancels_in_last_second=st.integers(0, 1000),
         filters=st.just(filter_facts()),
         venue=st.builds(
             VenueNow,
@@ -346,4 +459,31 @@ def _holds(approved: OrderIntent, seen: RiskFacts, limits: RiskLimits) -> None:
         assert approved.quantity <= seen.held - seen.working_exit
     else:
         assert seen.state is EngineState.RUNNING
+        assert seen.risk <= RiskState.REDUCED
+        assert seen.pause is None or seen.pause.until <= NOW
+        assert seen.exposure_correlated <= seen.equity * 36 // 100
         assert entry_notional(approved) <= min(limits.order_notional_max, seen.available)
+
+
+def test_reduced_limits_are_a_part_of_the_usual_ones() -> None:
+    """What losses leave is less of everything that is sized; counts and ages stay."""
+    reduced = LIMITS.reduced()
+    assert (reduced.position_bps, reduced.exposure_bps) == (250, 3_000)
+    assert (reduced.strategy_bps, reduced.instrument_bps) == (500, 1_500)
+    assert reduced.order_notional_max == 5_000 * SCALE
+    assert (reduced.open_orders_max, reduced.data_age_max) == (200, 2 * SECOND)
+
+
+def test_every_rule_of_prudence_has_a_case_that_it_refuses() -> None:
+    """A rule that no case refuses could be missing from the list, and nobody would know."""
+    refused = {expected for _wanted, _changes, expected in CASES.values()} - {"approved"}
+    seen = {rule.__name__.removeprefix("_check_") for rule in PRUDENCE}
+    names = {
+        "pause": "cool_down",
+        "position": "position_limit",
+        "strategy": "strategy_limit",
+        "instrument": "instrument_limit",
+        "correlated": "correlated_exposure",
+        "coverage": "unprotected",
+    }
+    assert {names.get(name, name) for name in seen} <= refused

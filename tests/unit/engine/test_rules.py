@@ -22,8 +22,8 @@ def test_the_default_is_a_strategist() -> None:
     settings = Settings()
     limits = risk_limits(settings)
     assert limits.position_bps == 500
-    assert limits.daily_loss_max == 500 * SCALE
-    assert limits.drawdown_halt_bps == 1_500
+    assert limits.losses.daily_loss_max == 500 * SCALE
+    assert limits.losses.drawdown_halt_bps == 1_500
     assert limits.data_age_max == 2_000_000_000
     assert signal_rules(settings).sizing.strategy_count == 120
     rules = order_rules(settings, "ab")
@@ -58,7 +58,7 @@ def test_the_pace_of_connections_and_questions_is_the_settings_own() -> None:
 def test_a_small_account_has_a_sniper_s_limits() -> None:
     """The daily loss follows the tier."""
     settings = Settings(capital_quote=Decimal(700))
-    assert risk_limits(settings).daily_loss_max == 25 * SCALE
+    assert risk_limits(settings).losses.daily_loss_max == 25 * SCALE
 
 
 def test_a_canary_has_rules_where_one_is_wanted() -> None:

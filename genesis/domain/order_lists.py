@@ -6,7 +6,9 @@ placed by one request and refused by one answer, that lock the lots once. What h
 - **One leg triggers or trades**: as soon as the stop is triggered, or the target trades for the
   first time (in part, too), the other leg becomes EXPIRED with the reason `OCO_TRIGGER`. A target
   that has traded in part goes on alone: what is left of it has **no stop** any more. Whoever wants
-  one cancels the rest and places a new pair, or a stop, over it.
+  one cancels the rest and places a new pair, or a stop, over it. The venue's documents say that
+  one leg's activation cancels the other, and not whether a part is one: should the stop live on,
+  its own reports say so, and nothing here may assume either.
 - **A stop that triggers** is a market order (or a limit order, which may never trade) from then on.
   Its report says first that it works (`is_waiting` false), then what it traded.
 - **A cancel** of the list, or of either leg, cancels both. It is refused as not open when a leg

@@ -256,6 +256,8 @@ class Exchange:
 
         What they trade may reach others; that is seen the next time, which is due at once.
         """
+        if not self.market.klines.has_news:
+            return
         for symbol, span in self.market.klines.take_spans().items():
             for order in self._desk.waiting.due(symbol, span):
                 if order.is_waiting:

@@ -131,6 +131,7 @@ class _Executor:
             RingSubscriber(ring, 0, "cursor", decode_signals) for ring in spec.signal_rings
         ]
         self._parking = ParkingLot(asyncio.get_running_loop(), self._signals)
+        self._takes_events = False
         self._venue = VenueWays(context, signer, self._take_event)
         self._gate_report = GateReport(self._venue.gate, context.board)
         self._core = ExecutionCore(
@@ -186,8 +187,9 @@ class _Executor:
             self._held.close()
 
     async def _work(self) -> None:
-        await self._venue.socket.wait_ready(GATEWAY_READY)
+        await self._wait_for_session()
         account_id = await self._claim_account()
+        self._takes_events = True  # what came before, the first look at the account shows
         await self._engine.start(_BOOT_ID.read_text().strip(), account_id)
         await self._recover()
         async with self._background() as group:
@@ -204,6 +206,17 @@ class _Executor:
         await self._engine.finish_stop()
         await self._engine.save_snapshot()
         self._summarize()
+
+    async def _wait_for_session(self) -> None:
+        """Give the session some time to open, then begin without it: orders alone must wait for it.
+
+        Doubts are resolved and books compared over REST meanwhile. A venue that answers there
+        neither ends the start when it is asked for the account.
+        """
+        try:
+            await self._venue.socket.wait_ready(GATEWAY_READY)
+        except VenueUnreachable as error:
+            self._context.log.warning("session_not_waited_for", reason=str(error))
 
     async def _claim_account(self) -> int:
         """Make sure that the books are this account's, and that nobody else trades on it.
@@ -341,7 +354,8 @@ class _Executor:
         self._gate_report.show()
 
     def _take_event(self, event: UserEvent) -> None:
-        self._engine.on_user_event(event)
+        if self._takes_events:
+            self._engine.on_user_event(event)
 
     def _publish(self, report: OrderReport) -> None:
         self._reports.publish(encode_report(report))

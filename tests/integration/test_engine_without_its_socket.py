@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 from genesis.status import StatusDocument
@@ -9,7 +11,7 @@ from genesis.venue.connection_faults import ConnectionCut, HandshakeRefused
 from genesis.venue.fault_terms import Fault
 from genesis.venue.request_faults import ReplyLost
 from genesis.venue.stream_faults import EventLost
-from tests.support.engine_program import LiveProgram, eager_roster
+from tests.support.engine_program import LiveProgram, all_run, eager_roster, process_of
 from tests.support.faults import AdminFaults
 
 OVERRIDES = (
@@ -24,6 +26,11 @@ OVERRIDES = (
 def is_cut_off(status: StatusDocument) -> bool:
     """Tell whether the executor says that it has no way for orders."""
     return any(problem.startswith("executor: WebSocket API: ") for problem in status.problems)
+
+
+def has_come_back(status: StatusDocument, killed: int) -> bool:
+    """Tell whether a killed executor's successor works, without a way for orders."""
+    return all_run(status) and is_cut_off(status) and process_of(status, "executor").pid != killed
 
 
 def venue_address(engine: LiveProgram) -> str:
@@ -55,7 +62,10 @@ async def clear(address: str, *numbers: int) -> None:
 
 
 def test_doubts_end_and_books_agree_while_the_socket_is_away(tmp_path: Path) -> None:
-    """Orders lose their answers and the socket with them: REST settles them, and trade resumes."""
+    """Orders lose their answers, the socket with them, and then the executor dies: nothing is lost.
+
+    Its successor finds out over REST what became of them, and waits with new ones for the socket.
+    """
     report_path = tmp_path / "report.json"
     with LiveProgram(tmp_path / "state", report_path, *OVERRIDES) as engine:
         engine.wait_until_running()
@@ -65,8 +75,10 @@ def test_doubts_end_and_books_agree_while_the_socket_is_away(tmp_path: Path) -> 
         numbers = asyncio.run(strike(address, *dark))
         away = (HandshakeRefused(kind="api", times=0), ConnectionCut(kind="api"))
         refused, _ = asyncio.run(strike(address, *away))
-        status = engine.wait_for(is_cut_off)
-        status = engine.wait_for(lambda status: status.in_doubt == 0)
+        killed = process_of(engine.wait_for(is_cut_off), "executor").pid
+        os.kill(killed, signal.SIGKILL)
+        engine.wait_for(lambda later: has_come_back(later, killed))
+        status = engine.wait_for(lambda later: later.in_doubt == 0)
         assert is_cut_off(status)
 
         asyncio.run(clear(address, refused, *numbers))
@@ -77,6 +89,7 @@ def test_doubts_end_and_books_agree_while_the_socket_is_away(tmp_path: Path) -> 
 
     report = json.loads(report_path.read_text())
     assert report["ledger_equal"] is True
-    assert (report["in_doubt"], report["restarts"]) == (0, 0)
+    assert (report["in_doubt"], report["restarts"]) == (0, 1)
     assert "order_outcome_unknown" in events
     assert "second_path_asked" in events
+    assert events.count("session_not_waited_for") == 1

@@ -23,6 +23,7 @@ from tests.support.exchange_builders import (
     failure,
     order_reply,
     report_event,
+    success,
 )
 from tests.support.gateways import (
     DEADLINE_S,
@@ -164,6 +165,22 @@ async def test_a_venue_that_is_not_there_is_named() -> None:
     async with running(make_gateway(url, EventLog())) as gateway:
         with pytest.raises(VenueUnreachable, match=url):
             await gateway.wait_ready(100 * NANOS_PER_MS)
+
+
+async def test_who_did_not_wait_for_the_first_session_is_told_of_a_gap() -> None:
+    """What happened before it no event told, and nobody else would say that it is there now."""
+    log = EventLog()
+    async with ScriptedVenue() as venue:
+        venue.on("session.logon", stays_silent)
+        async with running(make_gateway(venue.url, log)) as gateway:
+            (logon,) = await venue.received("session.logon")
+            with pytest.raises(VenueUnreachable):
+                await gateway.wait_ready(20 * NANOS_PER_MS)
+            assert not log.events
+            await venue.send(success(logon.id, {"apiKey": "k"}))
+            gap = await log.first(StreamGap)
+            assert gap.why == "there was no session yet"
+            assert gateway.is_ready
 
 
 async def test_a_fault_in_the_callback_ends_the_gateway() -> None:

@@ -102,6 +102,8 @@ class WsSessions:
     async def wait_ready(self, timeout: Nanos) -> None:  # noqa: ASYNC109, an error with its reason
         """Return once requests can be sent and user events flow.
 
+        Who has stopped waiting goes on without events: the first session is a gap's end to him.
+
         Raises:
             VenueRejected: The last try ended with the venue refusing the key.
             VenueUnreachable: Time is up for any other reason.
@@ -110,6 +112,7 @@ class WsSessions:
             async with asyncio.timeout(timeout / NANOS_PER_SECOND):
                 await self._ready.wait()
         except TimeoutError:
+            self._note_hole("there was no session yet", self._clock.now())
             raise self._failure from None
 
     @property

@@ -5,7 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from genesis.config_fields import Fraction, Section
+from genesis.config_fields import Section
+
+Millionths = Annotated[Decimal, Field(gt=0, le=1, decimal_places=6)]
+"""A share of a whole, exact to the millionth, which sizes are reckoned in."""
 
 
 class ConfidenceSettings(Section):
@@ -39,12 +42,12 @@ class SizingSettings(Section):
     Each strategy is dealt an equal part of `risk.exposure_fraction` of equity: its share.
     """
 
-    risk_per_trade: Fraction = Field(
+    risk_per_trade: Millionths = Field(
         Decimal("0.01"),
         description="Loss at the stop, as a part of the strategy's share: a stop nearer than this "
         "lets an entry use the whole share, one twice as far half of it.",
     )
-    stop_assumed: Fraction = Field(
+    stop_assumed: Millionths = Field(
         Decimal("0.02"),
         description="How far the stop of an entry that names none is taken to be, as a part of the "
         "price.",
@@ -56,17 +59,17 @@ class SizingSettings(Section):
         description="From so many closed round trips on a strategy's own record sets its risk, by "
         "Kelly's rule, instead of `risk_per_trade`.",
     )
-    kelly_part: Fraction = Field(
+    kelly_part: Millionths = Field(
         Decimal("0.25"), description="The part of what Kelly's rule says that is risked."
     )
-    kelly_least: Fraction = Field(
+    kelly_least: Millionths = Field(
         Decimal("0.001"),
         description="The risk of a strategy whose record shows no gain, as `risk_per_trade`.",
     )
-    kelly_most: Fraction = Field(
+    kelly_most: Millionths = Field(
         Decimal("0.02"), description="The most risk that a record can earn, as `risk_per_trade`."
     )
-    volatility_full: Fraction = Field(
+    volatility_full: Millionths = Field(
         Decimal("0.01"),
         description="Up to this much movement in an hour (one standard deviation, as a part of the "
         "price) sizes are whole; at twice as much they are halved.",

@@ -119,6 +119,7 @@ class Bookkeeper:
                     "latency_ms": round((now - order.signal_at) / NANOS_PER_MS, 3),
                     "client_order_id": fill.client_order_id,
                     "trade_id": fill.trade_id,
+                    "confidence_bps": order.intent.confidence_bps,
                 },
             ),
         ]

@@ -70,6 +70,10 @@ def test_capital_decides_the_tier(capital: str, tier: Tier, daily_loss: int) -> 
         ({"strategies": {"count": 1}}, "nothing to do"),
         ({"supervision": {"restart_delay_max_ms": 100}}, "at least restart_delay_ms"),
         ({"risk": {"position_fraction": "1.01"}}, "less than or equal to 1"),
+        ({"sizing": {"kelly_least": "0.03"}}, "kelly_least must be at most kelly_most"),
+        ({"sizing": {"risk_per_trade": "0.0000001"}}, "6 decimal places"),
+        ({"sizing": {"volatility_full": 0}}, "greater than 0"),
+        ({"confidence": {"minimum": "1.1"}}, "less than or equal to 1"),
         ({"unknown": 1}, "not permitted"),
     ],
 )

@@ -68,3 +68,20 @@ def test_a_canary_has_rules_where_one_is_wanted() -> None:
     assert canary_rules(wanted, "1.0") == CanaryRules(
         program="1.0", max_notional=75 * SCALE // 10, duration=1_800_000_000_000
     )
+
+
+def test_signals_are_judged_in_exact_parts() -> None:
+    """Shares become millionths and ten-thousandths; the age that counts is the risk engine's."""
+    rules = signal_rules(
+        Settings.model_validate(
+            {
+                "risk": {"position_fraction": "0.123456", "data_max_age_ms": 1_500},
+                "sizing": {"risk_per_trade": "0.000001", "kelly_most": "0.5"},
+                "confidence": {"minimum": 0, "prior_trips": 7},
+            }
+        )
+    )
+    assert (rules.sizing.position_ppm, rules.sizing.risk_ppm) == (123_456, 1)
+    assert (rules.sizing.kelly_part_ppm, rules.sizing.kelly_most_ppm) == (250_000, 500_000)
+    assert (rules.confidence.minimum, rules.confidence.prior_trips) == (0, 7)
+    assert rules.confidence.data_age_max == 1_500_000_000

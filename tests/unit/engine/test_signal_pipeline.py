@@ -4,6 +4,8 @@ import math
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genesis.domain.orders import (
     OrderIntent,
@@ -24,6 +26,7 @@ from tests.support.builders import (
     PRICE,
     SECOND,
     btc,
+    quote,
     signal,
     signal_context,
     signal_rules,
@@ -237,3 +240,55 @@ def test_a_refusal_ends_the_row() -> None:
 def test_opposite_minds_are_kept_apart_only_where_they_would_meet(wish: Signal, sale: int) -> None:
     """An entry that does not reach our own sale passes, and so does every exit."""
     assert isinstance(take(wish, sale_of_others=sale, held=LOT * (wish.side < 0)), OrderIntent)
+
+
+NUMBERS = st.integers(-(2**63), 2**63 - 1)
+CODES = st.integers(-3, 10)
+
+
+@given(
+    wish=st.builds(
+        Signal,
+        strategy_number=st.integers(0, 9),
+        epoch=st.integers(0, 9),
+        sequence=NUMBERS,
+        instrument_id=st.just(0),
+        side=CODES | st.sampled_from(Side),
+        action=CODES | st.sampled_from(SignalAction),
+        order_type=CODES | st.sampled_from(OrderType),
+        time_in_force=CODES | st.sampled_from(TimeInForce),
+        confidence=st.floats() | st.floats(0, 1),
+        limit_price=NUMBERS | st.just(0) | st.just(PRICE),
+        stop_price=NUMBERS | st.just(0) | st.just(PRICE - SCALE),
+        target_price=NUMBERS | st.just(0),
+        quantity=NUMBERS | st.just(0) | st.just(LOT),
+        position=NUMBERS | st.just(0),
+        expires_at=NUMBERS | st.just(NOW),
+        received_at=NUMBERS | st.just(NOW),
+    ),
+    equity=NUMBERS,
+    held=st.integers(-LOT, 10**12),
+    volatility_ppm=st.integers(0, 10**12),
+    has_market=st.booleans(),
+)
+def test_any_signal_has_an_answer(
+    wish: Signal,
+    equity: int,
+    held: int,
+    volatility_ppm: int,
+    has_market: bool,  # noqa: FBT001
+) -> None:
+    """Whatever comes through shared memory is an intent of whole steps, or a refusal in words."""
+    verdict = take(
+        wish,
+        equity=equity,
+        held=held,
+        volatility_ppm=volatility_ppm,
+        quote=quote() if has_market else None,
+    )
+    if isinstance(verdict, Refusal):
+        assert verdict.limit
+        assert verdict.observed
+    else:
+        assert verdict.quantity % btc().step_size == 0
+        assert verdict.side is (Side.BUY if verdict.action is SignalAction.ENTER else Side.SELL)

@@ -13,11 +13,13 @@ from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos
 CONTROL_MESSAGE_BYTES_MAX: Final = 204_800
 CONTROL_SOCKET_BUFFER_BYTES: Final = 212_992  # net.core.wmem_default of every Linux
 CONTROL_INBOX_MESSAGES_MAX: Final = 256
-ACCOUNT_POSITIONS_MAX: Final = 960
+ACCOUNT_POSITIONS_MAX: Final = 950
 ACCOUNT_POSITION_BYTES_MAX: Final = 190
-ACCOUNT_REST_BYTES_MAX: Final = 22_000  # of a summary, beside its positions
+ACCOUNT_REST_BYTES_MAX: Final = 24_000  # of a summary, beside its positions
 ACCOUNT_DIFFERENCES_MAX: Final = 50
 ACCOUNT_SUSPENDED_MAX: Final = 50
+RESULTS_STRATEGIES_MAX: Final = 5  # the best, and as many of the worst
+RESULTS_ASSETS_MAX: Final = 20
 ACCOUNT_REFUSED_MAX: Final = 20  # strategies, those that are refused most
 FAILURE_MESSAGE_CHARS_MAX: Final = 4_000
 BOOT_SPEC_BYTES_MAX: Final = 4 * 1024 * 1024

@@ -147,6 +147,36 @@ class ParentSummary(msgspec.Struct, frozen=True, kw_only=True):
     end: str = ""
 
 
+class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one strategy made: amounts as decimal text, and its closed round trips."""
+
+    strategy_id: str
+    realized: str
+    unrealized: str
+    trips: int
+    wins: int
+    losses_in_row: int
+
+
+class ResultsSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How well the allotted capital does, in decimal text.
+
+    `drawdown` is how far equity is below its peak, as a share of that. `best` and `worst` are the
+    strategies that made and lost most, open positions included, the most first; a strategy is in
+    one of them. `house` is what belongs to no strategy that runs, of assets that were touched:
+    what fees left or took, deposits, others' trades. `unvalued_fees` have no price yet, and are
+    not in the PnL.
+    """
+
+    peak_equity: str = "0"
+    drawdown: str = "0"
+    day_profit: str = "0"
+    best: tuple[StrategyResult, ...] = ()
+    worst: tuple[StrategyResult, ...] = ()
+    house: dict[str, str] = {}
+    unvalued_fees: dict[str, str] = {}
+
+
 class RateUse(msgspec.Struct, frozen=True):
     """How much of one of the venue's rate limits is used in its present window."""
 
@@ -196,6 +226,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     realized_pnl: str = "0"
     unrealized_pnl: str = "0"
     fees: str = "0"
+    results: ResultsSummary = ResultsSummary()
     ledger_equal: bool | None = None
     suspended: dict[str, str] = {}
     external: ExternalSummary = ExternalSummary()

@@ -342,7 +342,7 @@ class _Executor:
 
     def _summarize(self) -> None:
         context, state = self._context, self._core.ledger.state
-        summary = summarize(self._core, context.settings.quote_asset, context.clock.now())
+        summary = summarize(self._core, context.clock.now())
         context.control.send(summary)
         board = context.board
         board.set_gauge(Gauge.ORDERS_WORKING, len(state.live_orders))

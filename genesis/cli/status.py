@@ -10,8 +10,10 @@ from genesis.status import (
     ParentSummary,
     ProtectionSummary,
     RecordsSummary,
+    ResultsSummary,
     RiskSummary,
     StatusDocument,
+    StrategyResult,
 )
 
 _SHOWN_MAX: Final = 5
@@ -81,8 +83,9 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     yield (
         f"P&L         realized {_signed(Decimal(status.realized_pnl))}, "
         f"unrealized {_signed(Decimal(status.unrealized_pnl))}, "
-        f"fees {_money(Decimal(status.fees))}"
+        f"fees {_money(Decimal(status.fees))}{_unvalued(status.results)}"
     )
+    yield from _results_lines(status.results)
     yield f"ledger      {_LEDGER[status.ledger_equal]}"
     if status.halt_reason:
         yield f"halted      {status.halt_reason}"
@@ -149,6 +152,31 @@ def _parent(parent: ParentSummary) -> str:
         f"{parent.arrival_price}, average {parent.average_price} ({parent.slippage_bps:+.2f} bps)"
         f"{schedule}, {parent.children} children, {state}"
     )
+
+
+def _unvalued(results: ResultsSummary) -> str:
+    fees = (f"{amount} {asset}" for asset, amount in results.unvalued_fees.items())
+    return f" and {', '.join(fees)} that have no price" if results.unvalued_fees else ""
+
+
+def _results_lines(results: ResultsSummary) -> Iterator[str]:
+    """Show the drawdown, who made and who lost most, and what is nobody's."""
+    yield (
+        f"drawdown    {Decimal(results.drawdown):.2%} below the peak of "
+        f"{_money(Decimal(results.peak_equity))}, today {_signed(Decimal(results.day_profit))}"
+    )
+    for label, several in (("best", results.best), ("worst", results.worst)):
+        if several:
+            yield f"{label:<12}{', '.join(map(_result, several))}"
+    if results.house:
+        held = (f"{amount} {asset}" for asset, amount in results.house.items())
+        yield f"house       {', '.join(held)}"
+
+
+def _result(result: StrategyResult) -> str:
+    made = Decimal(result.realized) + Decimal(result.unrealized)
+    row = f", {result.losses_in_row} lost in a row" if result.losses_in_row > 1 else ""
+    return f"{result.strategy_id} {_signed(made)} ({result.wins} of {result.trips} won{row})"
 
 
 _CANARY_UNDER_WAY: Final = ("testing", "capped")

@@ -6,6 +6,7 @@ from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.coverage import CoverageFigures
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.external import ExternalActivity
+from genesis.engine.results import summarize_results
 from genesis.engine.slicing.summary import summarize_parents
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
@@ -21,10 +22,10 @@ from genesis.status import (
     ExternalSummary,
     ProtectionSummary,
 )
-from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Amount, Nanos, text_from_fixed
+from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos, text_from_fixed
 
 
-def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSummary:
+def summarize(core: ExecutionCore, now: Nanos) -> AccountSummary:
     """Return equity, PnL, positions (the largest first) and the state of the books at `now`."""
     state = core.ledger.state
     valuation = core.valuation
@@ -39,7 +40,8 @@ def summarize(core: ExecutionCore, quote_asset: str, now: Nanos) -> AccountSumma
         equity=text_from_fixed(valuation.equity),
         realized_pnl=text_from_fixed(valuation.realized),
         unrealized_pnl=text_from_fixed(valuation.unrealized),
-        fees=text_from_fixed(_fees_in_quote(core, quote_asset)),
+        fees=text_from_fixed(state.fees_paid),
+        results=summarize_results(core.ledger, valuation, _running(core)),
         open_orders=len(state.live_orders),
         in_doubt=sum(order.is_in_doubt for order in core.ledger.unsettled()),
         fills=state.fills_booked,
@@ -140,9 +142,5 @@ def _summarize_canary(canary: Canary) -> CanarySummary | None:
     )
 
 
-def _fees_in_quote(core: ExecutionCore, quote_asset: str) -> Amount:
-    """Value fees at present marks. An asset without a mark is left out, never guessed."""
-    return sum(
-        core.valuation.value_of(asset, amount, quote_asset) or 0
-        for asset, amount in core.ledger.state.fees.items()
-    )
+def _running(core: ExecutionCore) -> frozenset[str]:
+    return frozenset(spec.strategy_id for spec in core.strategies.values())

@@ -21,6 +21,8 @@ from genesis.limits import (
     FAILURE_MESSAGE_CHARS_MAX,
     PARENTS_SHOWN_MAX,
     PAUSES_SHOWN_MAX,
+    RESULTS_ASSETS_MAX,
+    RESULTS_STRATEGIES_MAX,
 )
 from genesis.status import (
     CanarySummary,
@@ -28,6 +30,7 @@ from genesis.status import (
     ParentSummary,
     ProtectionSummary,
     RecordsSummary,
+    ResultsSummary,
     RiskSummary,
 )
 
@@ -116,8 +119,9 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     store's account; `refusals` counts by rule, `refusals_by_strategy` for those that are refused
     most. `ledger_equal` is None until the first comparison of our balances with the venue's, and
     `ledger_differences` names each asset that differed in the last one. Positions are the largest
-    `ACCOUNT_POSITIONS_MAX` at most. `suspended` are symbols that take no new orders, each with its
-    status. `external` is what others do on the account. `halt_reason` is why no
+    `ACCOUNT_POSITIONS_MAX` at most. `fees` are at what they were worth when they were paid, and
+    `results` how well the capital does. `suspended` are symbols that take no new orders, each with
+    its status. `external` is what others do on the account. `halt_reason` is why no
     position may be opened, empty if one may; `must_liquidate` that what is held has to be sold.
     `parents` are those that are worked and the last that ended. `protection` is how positions stand
     at the venue.
@@ -127,6 +131,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     realized_pnl: str
     unrealized_pnl: str
     fees: str
+    results: ResultsSummary = ResultsSummary()
     open_orders: int
     in_doubt: int
     fills: int
@@ -154,6 +159,10 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         assert len(self.external.symbols) <= EXTERNAL_SYMBOLS_SHOWN_MAX
         assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX
         assert len(self.parents) <= PARENTS_SHOWN_MAX
+        assert len(self.results.best) <= RESULTS_STRATEGIES_MAX
+        assert len(self.results.worst) <= RESULTS_STRATEGIES_MAX
+        assert len(self.results.house) <= RESULTS_ASSETS_MAX
+        assert len(self.results.unvalued_fees) <= RESULTS_ASSETS_MAX
 
 
 class RecordsTold(msgspec.Struct, frozen=True, tag=True):

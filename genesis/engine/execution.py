@@ -99,12 +99,12 @@ class ExecutionCore:
         self.duplicates = 0  # signals that came again, which are neither journaled nor told
         self.ledger = ledger
         self._catalogue = catalogue
-        self._strategies = {spec.number: spec for spec in strategies}
+        self.strategies = {spec.number: spec for spec in strategies}
         self._is_synced = order_rules.is_synced
         self._epoch = epoch
         parts = CoreParts(
             catalogue=catalogue,
-            strategies=self._strategies,
+            strategies=self.strategies,
             limits=limits,
             signal_rules=signal_rules,
             order_rules=order_rules,
@@ -199,7 +199,7 @@ class ExecutionCore:
         The order is signed at the venue's time.
         """
         self._judge.learn_venue(venue)
-        spec = self._strategies.get(signal.strategy_number)
+        spec = self.strategies.get(signal.strategy_number)
         if spec is None or not 0 <= signal.instrument_id < len(self._catalogue):
             return [
                 Announce(

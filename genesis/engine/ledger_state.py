@@ -11,7 +11,7 @@ from genesis.engine.risk_state import Pause, RiskStanding
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.units import Amount, Nanos, Price
 
-FOLD_VERSION: Final = 7
+FOLD_VERSION: Final = 8
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -67,9 +67,10 @@ class LedgerState(msgspec.Struct, kw_only=True):
     them. While `must_liquidate`, a halt stands that wants all lots of ours sold. `pauses` are of
     instruments.
 
-    `pairs` are base and quote asset of each symbol that has positions. `house_changes` is what has
-    moved balances and belongs to no strategy: transfers, trades of others, fees in third assets.
-    Of these, `unvalued_fees` are by strategy, symbol and asset those that no price is known for.
+    `fees` are by asset, `fees_paid` all of them in the quote asset, each at its worth when it was
+    paid; `unvalued_fees`, by strategy, symbol and asset, have no price yet. `pairs` are base and
+    quote asset of each symbol that has positions. `house_changes` is what has moved balances and
+    belongs to no strategy: transfers, trades of others, fees in third assets.
     """
 
     fold_version: int = FOLD_VERSION
@@ -87,6 +88,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     opening_balances: dict[str, Amount] = msgspec.field(default_factory=dict)
     balance_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
     fees: dict[str, Amount] = msgspec.field(default_factory=dict)
+    fees_paid: Amount = 0
     pairs: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
     house_changes: dict[str, Amount] = msgspec.field(default_factory=dict)
     unvalued_fees: dict[str, dict[str, dict[str, Amount]]] = msgspec.field(default_factory=dict)

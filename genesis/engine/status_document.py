@@ -187,6 +187,7 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         realized_pnl=account.realized_pnl,
         unrealized_pnl=account.unrealized_pnl,
         fees=account.fees,
+        results=account.results,
         ledger_equal=account.ledger_equal,
         suspended=account.suspended,
         external=account.external,

@@ -12,17 +12,23 @@ from collections.abc import Collection
 from genesis.engine.entries import CapitalAllotted, FeesValued, FillBooked
 from genesis.engine.ledger_state import LedgerState
 from genesis.engine.order import Order
-from genesis.units import Amount
+from genesis.units import Amount, notional
 
 
 def take_fee(state: LedgerState, order: Order, entry: FillBooked) -> None:
     """Add up fees by asset; one in a third asset is paid by the house."""
-    asset, fee = entry.fill.fee_asset, entry.fill.fee
+    fill = entry.fill
+    asset, fee = fill.fee_asset, fill.fee
     state.fees[asset] = state.fees.get(asset, 0) + fee
-    if asset == order.quote_asset or asset == order.base_asset:  # noqa: PLR1714 - a tuple is slower
+    if asset == order.quote_asset:
+        state.fees_paid += fee
+        return
+    if asset == order.base_asset:
+        state.fees_paid += notional(fill.price, fee)
         return
     state.house_changes[asset] = state.house_changes.get(asset, 0) - fee
     if entry.fee_value is not None:
+        state.fees_paid += entry.fee_value
         return
     by_symbol = state.unvalued_fees.setdefault(order.intent.strategy_id, {})
     by_asset = by_symbol.setdefault(order.intent.symbol, {})
@@ -42,6 +48,7 @@ def settle_fee(state: LedgerState, entry: FeesValued) -> None:
             if not by_symbol:
                 del state.unvalued_fees[entry.strategy_id]
     state.positions[entry.strategy_id][entry.symbol].charge_later(entry.value)
+    state.fees_paid += entry.value
 
 
 def allot_capital(state: LedgerState, entry: CapitalAllotted) -> None:

@@ -47,6 +47,11 @@ class Valuation:
         return self._ledger.state.peak_equity or self.capital
 
     @property
+    def drawdown(self) -> Amount:
+        """Return how far equity is below its peak now, 0 at a new one."""
+        return max(0, self.peak_equity - self.equity)
+
+    @property
     def day_profit(self) -> Amount:
         """Return equity less the first mark of the UTC day."""
         opening = self._ledger.state.day_opening_equity

@@ -83,7 +83,7 @@ async def test_who_may_not_trade_stops(code: int) -> None:
         await trader.buy()
         await trader.until(lambda: trader.state() is OrderState.REJECTED)
         await trader.until(lambda: trader.engine.state is EngineState.REDUCING)
-        assert f"{code}: " in summarize(trader.core, "USDT", trader.clock.now()).halt_reason
+        assert f"{code}: " in summarize(trader.core, trader.clock.now()).halt_reason
         await trader.buy()
         assert trader.core.ledger.state.refusals == {"engine_state": 1}
         assert await books_agree(trader, server) == {}

@@ -23,7 +23,7 @@ OTHER: Final = "ETHUSDT"  # the venue lists it, the engine does not trade it
 
 
 def seen(trader: Trader) -> ExternalSummary:
-    return summarize(trader.core, "USDT", trader.clock.now()).external
+    return summarize(trader.core, trader.clock.now()).external
 
 
 async def agree(trader: Trader) -> None:

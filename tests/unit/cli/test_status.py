@@ -94,6 +94,31 @@ def test_the_page_says_what_losses_have_left() -> None:
     assert "risk        active; 0.00 below" in render_status_page(TRADING)
 
 
+def test_the_page_shows_how_well_the_capital_does() -> None:
+    """Drawdown and day, who made and who lost most, and what belongs to no strategy."""
+    result = {"realized": "3.5", "unrealized": "-1", "trips": 4, "wins": 3, "losses_in_row": 0}
+    lost = result | {"realized": "-7", "wins": 1, "losses_in_row": 2}
+    page = render_status_page(
+        changed(
+            results={
+                "peak_equity": "101000.5",
+                "drawdown": "0.01250000",
+                "day_profit": "12.3",
+                "best": [result | {"strategy_id": "ema-1"}],
+                "worst": [lost | {"strategy_id": "rsi-2"}],
+                "house": {"BTC": "0.00000850"},
+                "unvalued_fees": {"BNB": "0.00100000"},
+            }
+        )
+    )
+    assert "drawdown    1.25% below the peak of 101,000.50, today +12.30\n" in page
+    assert "best        ema-1 +2.50 (3 of 4 won)\n" in page
+    assert "worst       rsi-2 -8.00 (1 of 4 won, 2 lost in a row)\n" in page
+    assert "house       0.00000850 BTC\n" in page
+    assert "fees 3.33 and 0.00100000 BNB that have no price\n" in page
+    assert "best " not in render_status_page(TRADING)
+
+
 def test_the_page_says_why_trading_is_halted() -> None:
     """The reason is what an operator has to look into."""
     page = render_status_page(changed(halt_reason="balances differ: USDT ours 2, venue 1"))

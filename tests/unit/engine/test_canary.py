@@ -302,17 +302,17 @@ def test_a_stored_state_keeps_it() -> None:
 def test_the_parent_is_told_how_far_it_is() -> None:
     """Phase, cap, the time left to the next full second, and how many symbols are to be tried."""
     desk = see_market(canary_desk())
-    assert summarize(desk.core, "USDT", NOW).canary == CanarySummary(
+    assert summarize(desk.core, NOW).canary == CanarySummary(
         phase="testing", max_notional="90.00000000", remaining_s=600, untested=2
     )
     for symbol in ("BTCUSDT", "ETHUSDT"):
         desk.take(desk.core.canary.on_order_test(symbol, Valid(), NOW))
     agree(desk, NOW, NOW + 1)
     agree(desk, NOW + SECOND // 2)
-    assert summarize(desk.core, "USDT", NOW).canary == CanarySummary(
+    assert summarize(desk.core, NOW).canary == CanarySummary(
         phase="capped", max_notional="90.00000000", remaining_s=600, untested=0
     )
     desk.take(desk.core.halt("by hand", NOW))
-    summary = summarize(desk.core, "USDT", NOW)
+    summary = summarize(desk.core, NOW)
     assert summary.canary is not None
     assert (summary.canary.phase, summary.halt_reason) == ("failed", "by hand")

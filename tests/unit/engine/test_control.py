@@ -32,7 +32,9 @@ from genesis.status import (
     ExternalSummary,
     ParentSummary,
     ProtectionSummary,
+    ResultsSummary,
     RiskSummary,
+    StrategyResult,
 )
 
 SUMMARY = AccountSummary(
@@ -136,6 +138,29 @@ def longest_parent(number: str) -> ParentSummary:
     )
 
 
+def longest_results(number: str) -> ResultsSummary:
+    """Return as many results as there may be, each as long as it may be."""
+    assets = {f"{n:012}": number for n in range(limits.RESULTS_ASSETS_MAX)}
+    result = StrategyResult(
+        strategy_id="s" * 64,
+        realized=number,
+        unrealized=number,
+        trips=10**9,
+        wins=10**9,
+        losses_in_row=10**9,
+    )
+    several = (result,) * limits.RESULTS_STRATEGIES_MAX
+    return ResultsSummary(
+        peak_equity=number,
+        drawdown=number,
+        day_profit=number,
+        best=several,
+        worst=several,
+        house=assets,
+        unvalued_fees=assets,
+    )
+
+
 def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
     """All the differences, suspended symbols, foreign orders and rules that it may hold."""
     symbols = [f"{n:016}" for n in range(100)]
@@ -161,6 +186,7 @@ def test_the_rest_of_a_full_summary_is_bounded_too() -> None:
             last_orders=(order,) * limits.EXTERNAL_SHOWN_MAX,
         ),
         halt_reason="y" * 200,
+        results=longest_results(number),
         parents=(longest_parent(number),) * limits.PARENTS_SHOWN_MAX,
         protection=ProtectionSummary(
             covered=10**6,

@@ -217,7 +217,7 @@ def test_the_summary_shows_the_last_orders_of_others(desk: Desk) -> None:
         name = f"web_{number}"
         hear(desk, msgspec.structs.replace(plain, client_order_id=name, venue_order_id=number))
     hear(desk, order_by_hand(trade=by_hand(symbol="ETHUSDT")))
-    shown = summarize(desk.core, "USDT", NOW).external
+    shown = summarize(desk.core, NOW).external
     assert (shown.orders, shown.open_orders, shown.fills) == (
         EXTERNAL_SHOWN_MAX + 3,
         EXTERNAL_SHOWN_MAX + 2,

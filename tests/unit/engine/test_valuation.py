@@ -34,7 +34,8 @@ def held() -> Ledger:
     }
     ledger.state.pairs = {"BTCUSDT": ("BTC", "USDT")}
     ledger.state.balance_changes = {"BTC": LOT, "USDT": -65 * SCALE}
-    ledger.state.fees = {"USDT": SCALE, "BTC": LOT, "BNB": 9}
+    ledger.state.fees_paid = 61 * SCALE
+    ledger.state.unvalued_fees = {"ema_cross-1": {"BTCUSDT": {"BNB": 9}}}
     return ledger
 
 
@@ -72,7 +73,7 @@ def test_peak_and_day_come_from_the_journal() -> None:
 
 
 def test_the_summary_is_decimal_text() -> None:
-    """Fees are valued at the mark; what has no mark is left out, never guessed."""
+    """Fees are at what they were worth; what had no price is told of by its asset."""
     core = ExecutionCore(
         catalogue=catalogue(),
         strategies=[strategy()],
@@ -97,8 +98,9 @@ def test_the_summary_is_decimal_text() -> None:
     core.on_venue_view(view, asked, NOW)
     halted = btc(0, "ETHUSDT", "ETH", status="HALT")
     core.on_listing(FetchInstruments(("ETHUSDT",)), (halted,), NOW)
-    summary = summarize(core, "USDT", NOW)
+    summary = summarize(core, NOW)
     assert summary.fees == "61.00000000"
+    assert summary.results.unvalued_fees == {"BNB": "0.00000009"}
     assert summary.equity == "99995.00000000"
     (position,) = summary.positions
     assert position.average_entry_price == "60000.00000000"

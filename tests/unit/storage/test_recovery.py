@@ -174,7 +174,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(path: Path) -> None:
 
 def test_the_fold_has_a_version() -> None:
     """Whoever changes what is stored of the state raises it, and this list with it."""
-    assert FOLD_VERSION == 7
+    assert FOLD_VERSION == 8
     assert LedgerState.__struct_fields__ == (
         "fold_version",
         "written_at",
@@ -191,6 +191,7 @@ def test_the_fold_has_a_version() -> None:
         "opening_balances",
         "balance_changes",
         "fees",
+        "fees_paid",
         "pairs",
         "house_changes",
         "unvalued_fees",

@@ -136,7 +136,7 @@ def test_a_parent_ends_when_it_is_filled(desk: Desk) -> None:
 
     ended = desk.journal[-1]
     assert isinstance(ended, ParentEnded)
-    (shown,) = summarize(desk.core, "USDT", NOW + 50 * SECOND).parents
+    (shown,) = summarize(desk.core, NOW + 50 * SECOND).parents
     assert (shown.end, shown.children, shown.behind) == ("filled", 4, 0)
     assert shown.schedule_error == 0.25
     assert shown.slippage_bps == 0

@@ -295,6 +295,14 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _live_positions_are_protected(self) -> Self:
+        if self.mode == "live" and not self.protection.enabled:
+            raise ValueError(
+                "protection.enabled is false: in mode live every position has a stop at the venue"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _faults_are_simulated(self) -> Self:
         if not self.is_simulated and (self.venue.admin or self.venue.schedule is not None):
             raise ValueError(

@@ -15,8 +15,8 @@ class ProtectionSettings(Section):
     """The stop and the target that every position has at the venue, whatever becomes of us."""
 
     enabled: bool = Field(
-        default=False,
-        description="Place them.",
+        default=True,
+        description="Place them. Mode live refuses false.",
     )
     stop: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
         Decimal("0.02"),

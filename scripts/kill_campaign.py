@@ -29,6 +29,8 @@ KILLS_PER_ENGINE: Final = 100
 RECOVERY_P99_S: Final = 2.0
 DOUBT_P99_S: Final = 13.0
 """recvWindow, margin, and a second to ask."""
+COVER_S: Final = 5.0
+"""Every position has a live stop again; where its placement is in doubt, behind the time fence."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,6 +145,11 @@ def _add_figures(form: BenchForm, by_scale: dict[str, list[Outcome]]) -> None:
             (", cut off or killed again", [w for outcome in listed for w in outcome.slow_doubts]),
         ):
             _add_waits(form, f"order in doubt, {name} fence{kind}", waits)
+        for kind, waits in (
+            ("", [wait for outcome in listed for wait in outcome.quick_bare]),
+            (", cut off or killed meanwhile", [w for o in listed for w in o.slow_bare]),
+        ):
+            _add_waits(form, f"no live stop, {name} fence{kind}", waits)
 
 
 def _demand(form: BenchForm, by_scale: dict[str, list[Outcome]], kills: int) -> None:
@@ -156,6 +163,10 @@ def _demand(form: BenchForm, by_scale: dict[str, list[Outcome]], kills: int) -> 
     _add_waits(form, "recovery", quick)
     if quick:
         form.at_most("recovery, 99 of 100", _one(_share(quick, 0.99), "s"), RECOVERY_P99_S)
+    for name, most in (("scaled", COVER_S), ("unscaled", COVER_S + DOUBT_P99_S)):
+        bare = [wait for outcome in by_scale[name] for wait in outcome.quick_bare]
+        if bare:
+            form.at_most(f"no live stop, {name} fence, longest", _one(max(bare), "s"), most)
     doubted = [wait for outcome in by_scale["unscaled"] for wait in outcome.quick_doubts]
     if doubted:
         form.at_most(

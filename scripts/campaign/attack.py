@@ -165,6 +165,11 @@ class Outcome:
     near the end of whose fence all processes lived and the venue could be reached, s."""
     slow_doubts: list[float] = field(default_factory=list)
     """The same of all other orders that were in doubt, s."""
+    quick_bare: list[float] = field(default_factory=list)
+    """How long a position had no live stop within one life of the executor, while all processes
+    lived and the venue could be reached, s."""
+    slow_bare: list[float] = field(default_factory=list)
+    """The same of all other spells, s."""
     audit: Audit = field(default_factory=Audit)
     failures: list[str] = field(default_factory=list)
 
@@ -197,6 +202,10 @@ def attack(plan: Attack, state_dir: Path, progress: Callable[[str], None]) -> Ou
         is_quick = doubt.deaths <= 1 and not was_troubled
         waits = outcome.quick_doubts if is_quick else outcome.slow_doubts
         waits.append((doubt.ended_at - doubt.began_at) / NANOS_PER_SECOND)
+    for spell in outcome.audit.bare_spells:
+        began_s, ended_s = (at / NANOS_PER_SECOND for at in (spell.began_at, spell.ended_at))
+        was_troubled = any(since <= ended_s and until >= began_s for since, until in troubles)
+        (outcome.slow_bare if was_troubled else outcome.quick_bare).append(ended_s - began_s)
     return outcome
 
 
@@ -247,6 +256,7 @@ def calm(plan: Attack, state_dir: Path, boot_id: str = "") -> None:
                 and status.in_doubt == 0
                 and status.ledger_equal is True
                 and status.fills >= _CALM_FILLS
+                and not status.protection.overdue
             )
 
         await_engine(engine, is_well, _CALM_S, "it does not come to rest")

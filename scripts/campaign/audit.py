@@ -18,6 +18,7 @@ from genesis.engine.entries import (
     BalanceOpened,
     EntriesMissed,
     EpochStarted,
+    ExitBegun,
     ExternalFillBooked,
     FillBooked,
     OrderMoved,
@@ -31,6 +32,7 @@ from genesis.engine.ledger import Ledger
 from genesis.engine.sub_ledgers import differences
 from genesis.storage.journal import Journal
 from genesis.units import Nanos
+from scripts.campaign.cover import BareSpell, CoverRecord, is_worth_a_stop
 
 _SHOWN_MAX: Final = 12
 _NEVER_THERE: Final = frozenset({OrderState.REJECTED, OrderState.NOT_EXECUTED})
@@ -74,6 +76,7 @@ class Audit:
     orders: int = 0
     fills: int = 0
     doubts: list[Doubt] = field(default_factory=list)
+    bare_spells: list[BareSpell] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
@@ -98,18 +101,22 @@ class _JournalView:
         self.opening: dict[str, int] = {}
         self.ledger = Ledger()
         self._audit = audit
+        self._cover = CoverRecord(self.ledger)
         self._has_lost_power = has_lost_power
         self._verdicts: Counter[SignalId] = Counter()
         self._born_in: dict[str, int] = {}
         self._doubted: set[str] = set()
+        self._begun: set[str] = set()
         self._epochs = 0
         journal = Journal(path, "full")
         try:
             for entry in journal.read():
                 self._take(entry)
                 self.ledger.apply(entry)
+                self._cover.take(entry)
         finally:
             journal.close()
+        audit.bare_spells = self._cover.spells
         audit.signals = len(self._verdicts)
         audit.orders = len(self.prepared)
         audit.fills = len(self.fills)
@@ -122,13 +129,18 @@ class _JournalView:
     def _take(self, entry: object) -> None:
         audit = self._audit
         match entry:
+            case ExitBegun(intent=intent, signal=signal):
+                self._begun.add(intent.client_order_id)
+                self._verdicts[signal] += entry.attempt == 1
             case OrderPrepared(intent=intent, signal=signal):
                 if intent.client_order_id in self.prepared:
                     audit.duplicates.append(f"{intent.client_order_id} was prepared twice")
                 self.prepared[intent.client_order_id] = entry
                 self.state[intent.client_order_id] = OrderState.PREPARED
                 self._born_in[intent.client_order_id] = self._epochs
-                self._verdicts[signal] += entry.attempt == 1
+                is_judged = intent.client_order_id in self._begun
+                if not (entry.leg or is_judged):  # protection is nobody's wish
+                    self._verdicts[signal] += entry.attempt == 1
             case SignalRefused(signal=signal):
                 self._verdicts[signal] += 1
             case OrderMoved():
@@ -188,6 +200,7 @@ def audit_books(state_dir: Path, *, has_lost_power: bool = False) -> Audit:
         _compare_executions(journal, venue, audit)
         _compare_positions(journal, venue, audit)
         _compare_balances(journal, venue, audit)
+        _compare_cover(journal, venue, audit)
     _add_up_sub_ledgers(journal, audit)
     return audit
 
@@ -214,8 +227,15 @@ def _compare_orders(journal: _JournalView, orders: list[VenueRow], audit: Audit)
         if row_or_none is None:
             if state not in _NEVER_THERE:
                 audit.losses.append(f"{name} is {state.name}, and the venue never had it")
-        elif _STATES_OF.get(row_or_none.status) is not state:
+        elif _state_of(row_or_none, journal.prepared[name]) is not state:
             audit.losses.append(f"{name} is {state.name}, at the venue {row_or_none.status}")
+
+
+def _state_of(row: VenueRow, prepared: OrderPrepared) -> OrderState | None:
+    """Return the state that an order must have; what protects a position may be open."""
+    if row.status == "NEW" and prepared.leg:
+        return OrderState.ACCEPTED
+    return _STATES_OF.get(row.status)
 
 
 def _compare_executions(journal: _JournalView, venue: sqlite3.Connection, audit: Audit) -> None:
@@ -266,6 +286,25 @@ def _compare_positions(journal: _JournalView, venue: sqlite3.Connection, audit: 
             audit.differences.append(
                 f"position {place}: ours {ours.get(place, 0)}, by the venue {held.get(place, 0)}"
             )
+
+
+def _compare_cover(journal: _JournalView, venue: sqlite3.Connection, audit: Audit) -> None:
+    """At the end each position has a stop at the venue, and never more is for sale than is held."""
+    stops: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for name, symbol, left, stop_price in venue.execute(
+        "SELECT client_order_id, symbol, quantity - executed_quantity, stop_price FROM orders "
+        "WHERE status IN ('NEW', 'PARTIALLY_FILLED')"
+    ):
+        prepared = journal.prepared.get(name)
+        if prepared is not None and stop_price:
+            stops[prepared.intent.strategy_id, symbol] += left
+    for strategy_id, positions in journal.ledger.state.positions.items():
+        for symbol, position in positions.items():
+            bare = position.quantity - stops[strategy_id, symbol]
+            if bare < 0:
+                audit.differences.append(f"{strategy_id} {symbol}: more is for sale than is held")
+            elif is_worth_a_stop(position, bare):
+                audit.differences.append(f"{strategy_id} {symbol}: {bare} without a live stop")
 
 
 def _compare_balances(journal: _JournalView, venue: sqlite3.Connection, audit: Audit) -> None:

@@ -155,6 +155,14 @@ def test_a_venue_on_this_machine_may_do_without_encryption(host: str) -> None:
     assert Settings.model_validate({"exchange": exchange}).exchange.rest_url is not None
 
 
+def test_live_positions_are_protected() -> None:
+    """A simulated venue may be traded on without stops; money is not."""
+    bare = {"protection": {"enabled": False}}
+    assert not Settings.model_validate(bare).protection.enabled
+    with pytest.raises(ValidationError, match="every position has a stop at the venue"):
+        Settings.model_validate(bare | {"mode": "live"})
+
+
 def test_live_begins_with_a_canary_and_others_on_request() -> None:
     """Real money is never risked at full size first."""
     assert Settings(mode="live").has_canary

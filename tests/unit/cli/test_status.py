@@ -213,3 +213,22 @@ def test_the_page_names_the_strategies_that_are_refused_most() -> None:
     many = changed(refusals_by_strategy={f"s{n}": n for n in range(1, 8)})
     assert "refused of  s7 7, s6 6, s5 5, s4 4, s3 3, ...\n" in render_status_page(many)
     assert "refused of" not in render_status_page(changed(refusals_by_strategy={}))
+
+
+def test_the_page_tells_how_positions_stand_at_the_venue() -> None:
+    """The good news alone if that is all; else what the others are, and the worst of them."""
+    covered = {"covered": 3}
+    assert "protection  3 positions with a live stop\n" in render_status_page(
+        changed(protection=covered)
+    )
+    mixed = covered | {
+        "uncovered": 1,
+        "exiting": 2,
+        "dust": 4,
+        "longest_ms": 1200,
+        "worst": "ema_cross-1 BTCUSDT",
+    }
+    assert (
+        "protection  3 positions with a live stop, 1 without, 2 being sold, 4 too small for one, "
+        "ema_cross-1 BTCUSDT for 1200 ms\n"
+    ) in render_status_page(changed(protection=mixed))

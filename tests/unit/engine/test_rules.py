@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from genesis.config import Settings
 from genesis.engine.canary import CanaryRules
+from genesis.engine.protection import ProtectionRules
 from genesis.engine.rules import (
     canary_rules,
     connection_policy,
     order_rules,
+    protection_rules,
     risk_limits,
     signal_rules,
 )
@@ -85,3 +87,14 @@ def test_signals_are_judged_in_exact_parts() -> None:
     assert (rules.sizing.kelly_part_ppm, rules.sizing.kelly_most_ppm) == (250_000, 500_000)
     assert (rules.confidence.minimum, rules.confidence.prior_trips) == (0, 7)
     assert rules.confidence.data_age_max == 1_500_000_000
+
+
+def test_protection_has_rules_unless_it_is_switched_off() -> None:
+    """Shares become basis points; the default stop is 2 % below what the lots cost."""
+    assert protection_rules(Settings()) == ProtectionRules(stop_bps=200)
+    off = Settings.model_validate({"protection": {"enabled": False}})
+    assert protection_rules(off) is None
+    following = {"stop": "0.01", "trailing": "0.015", "trailing_step": "0.002", "hold_max_s": 60}
+    assert protection_rules(Settings.model_validate({"protection": following})) == ProtectionRules(
+        stop_bps=100, trailing_bps=150, trailing_step_bps=20, hold_max=60 * SECOND
+    )

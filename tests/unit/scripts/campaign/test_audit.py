@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from genesis.domain.order_ids import LEG_STOP
 from genesis.domain.orders import OrderState, OrderType, Side, TimeInForce
 from genesis.engine.entries import (
     BalanceOpened,
@@ -30,6 +31,8 @@ CASH = 100_000 * SCALE
 PAID = PRICE * LOT // SCALE
 NAME = "G00-7-1-1-10"
 RETRY = "G00-7-1-1-20"
+STOP_NAME = "G00-7-2-1-11"
+STOP_PRICE = PRICE * 98 // 100
 
 
 def prepared(name: str = NAME, attempt: int = 1) -> OrderPrepared:
@@ -43,6 +46,29 @@ def prepared(name: str = NAME, attempt: int = 1) -> OrderPrepared:
         receive_window_ms=0,
         signal_at=NOW,
         at=NOW,
+    )
+
+
+def prepared_stop() -> OrderPrepared:
+    """Return the stop over the lot that was bought."""
+    sale = intent(STOP_NAME, side=Side.SELL, order_type=OrderType.STOP_LOSS)
+    return msgspec.structs.replace(
+        prepared(STOP_NAME),
+        signal=SignalId(7, 2, 1),
+        intent=msgspec.structs.replace(sale, trigger_price=STOP_PRICE),
+        leg=LEG_STOP,
+    )
+
+
+def venue_stop(quantity: int = LOT) -> VenueOrder:
+    """Return the stop as it waits at the venue."""
+    plain = venue_order(STOP_NAME, 200, OrderStatus.NEW)
+    return msgspec.structs.replace(
+        plain,
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        quantity=quantity,
+        stop_price=STOP_PRICE,
     )
 
 
@@ -107,9 +133,13 @@ class Books:
             prepared(),
             FillBooked(fill(), NOW),
             moved(OrderState.FILLED, filled=LOT),
+            prepared_stop(),
+            msgspec.structs.replace(
+                moved(OrderState.ACCEPTED, STOP_NAME, at=NOW + SECOND), venue_order_id=200
+            ),
         ]
     )
-    orders: list[VenueOrder] = field(default_factory=lambda: [venue_order()])
+    orders: list[VenueOrder] = field(default_factory=lambda: [venue_order(), venue_stop()])
     trades: list[VenueTrade] = field(default_factory=lambda: [venue_trade()])
     cash: int = CASH - PAID
 
@@ -135,7 +165,7 @@ def test_books_that_agree_pass(tmp_path: Path) -> None:
     audit = Books().audit(tmp_path)
 
     assert audit.violations == []
-    assert (audit.signals, audit.orders, audit.fills) == (1, 1, 1)
+    assert (audit.signals, audit.orders, audit.fills) == (1, 2, 1)
 
 
 def test_a_client_order_id_twice_is_a_duplicate(tmp_path: Path) -> None:
@@ -225,7 +255,7 @@ def test_doubts_are_measured_from_preparation_to_settlement(tmp_path: Path) -> N
     """With how many executors died on them."""
     books = Books()
     books.entries[3:3] = [moved(OrderState.OUTCOME_UNKNOWN), EpochStarted(2, "", NOW)]
-    books.entries[-1] = moved(OrderState.FILLED, at=NOW + 2 * SECOND, filled=LOT)
+    books.entries[6] = moved(OrderState.FILLED, at=NOW + 2 * SECOND, filled=LOT)
 
     (doubt,) = books.audit(tmp_path).doubts
     assert (doubt.ended_at - doubt.began_at, doubt.deaths) == (2 * SECOND, 1)
@@ -242,3 +272,28 @@ def test_sub_ledgers_must_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         lambda position, trade: setattr(position, "quantity", trade.lots),
     )
     assert told_of(Books().audit(spoiled).differences, "sub-ledgers", "USDT", str(PAID))
+
+
+def test_a_position_without_a_stop_is_a_difference(tmp_path: Path) -> None:
+    """Its stop has gone, and nothing of the rest of the books says so."""
+    books = Books()
+    books.entries.append(
+        msgspec.structs.replace(moved(OrderState.CANCELED, STOP_NAME), venue_order_id=200)
+    )
+    books.orders[1] = msgspec.structs.replace(books.orders[1], status=OrderStatus.CANCELED)
+
+    assert books.audit(tmp_path).violations == [f"ema_cross-1 BTCUSDT: {LOT} without a live stop"]
+
+
+def test_more_for_sale_than_is_held_is_a_difference(tmp_path: Path) -> None:
+    """A stop over two lots, of which there is one."""
+    books = Books()
+    books.orders[1] = venue_stop(2 * LOT)
+
+    assert told_of(books.audit(tmp_path).differences, "more is for sale than is held")
+
+
+def test_the_time_without_a_stop_is_measured_within_a_life(tmp_path: Path) -> None:
+    """From the fill to the venue's word on the stop, or from the start of the next life."""
+    (spell,) = Books().audit(tmp_path).bare_spells
+    assert (spell.ended_at - spell.began_at, spell.strategy_id) == (SECOND, "ema_cross-1")

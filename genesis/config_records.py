@@ -5,9 +5,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field
 
-from genesis.config_fields import AbsolutePath, Section
+from genesis.config_fields import AbsolutePath, Section, is_loopback
 
 _SCHEMES: Final = ("postgresql", "postgres")
+_UNENCRYPTED: Final = frozenset({"disable", "allow", "prefer"})
 _OURS: Final = frozenset({"password", "passfile", "options", "connect_timeout", "application_name"})
 
 
@@ -23,15 +24,25 @@ def _records_url(value: str) -> str:
         )
     if url.fragment:
         raise ValueError("must end with the database's name, or with ?sslmode=... and the like")
-    for name, _value in parse_qsl(url.query):
-        if name in _OURS:
-            raise ValueError(f"must not set {name}")
+    options = dict(parse_qsl(url.query))
+    for name in options.keys() & _OURS:
+        raise ValueError(f"must not set {name}")
     _port = url.port  # it raises for one that is no number
-    return f"postgresql{value[len(url.scheme) :]}"
+    checked = f"postgresql{value[len(url.scheme) :]}"
+    host = url.hostname or options.get("host", "")
+    if not host or host.startswith("/") or is_loopback(host):
+        return checked
+    mode = options.get("sslmode")
+    if mode in _UNENCRYPTED:
+        raise ValueError(
+            f"has sslmode={mode}: anybody on the way could read the records of another machine; "
+            "set require, verify-ca or verify-full"
+        )
+    return checked if mode else f"{checked}{'&' if url.query else '?'}sslmode=require"
 
 
 RecordsUrl = Annotated[str, AfterValidator(_records_url)]
-"""A database on a PostgreSQL server, without a password."""
+"""A database on a PostgreSQL server, without a password; encrypted, if on another machine."""
 
 
 class RecordsSettings(Section):
@@ -39,8 +50,9 @@ class RecordsSettings(Section):
 
     url: RecordsUrl | None = Field(
         None,
-        description="PostgreSQL, such as postgresql://genesis@host:5432/genesis?sslmode=require. "
-        "Default: SQLite, the file records.db in `state_dir`.",
+        description="PostgreSQL, such as postgresql://genesis@host/genesis?sslmode=verify-full; "
+        "to another machine sslmode is `require` at least. Default: SQLite, the file records.db in "
+        "`state_dir`.",
     )
     password_file: AbsolutePath | None = Field(
         None,

@@ -23,6 +23,8 @@ def faults_of(*overrides: str, environ: dict[str, str] | None = None) -> str:
         "postgresql://genesis@db.example:5432/genesis?sslmode=verify-full",
         "postgresql://genesis@/genesis?host=/run/postgresql",
         "postgresql:///genesis",
+        "postgresql://127.0.0.1/genesis",
+        "postgresql://localhost/genesis?sslmode=disable",
     ],
 )
 def test_a_server_is_named_by_its_url(url: str) -> None:
@@ -32,7 +34,27 @@ def test_a_server_is_named_by_its_url(url: str) -> None:
 
 def test_the_short_name_of_the_scheme_is_understood() -> None:
     """Many a provider writes it so."""
-    assert RecordsSettings(url="postgres://h/genesis").url == "postgresql://h/genesis"
+    assert RecordsSettings(url="postgres://localhost/g").url == "postgresql://localhost/g"
+
+
+@pytest.mark.parametrize(
+    ("url", "checked"),
+    [
+        ("postgresql://db.example/g", "postgresql://db.example/g?sslmode=require"),
+        ("postgresql:///g?host=10.0.0.1", "postgresql:///g?host=10.0.0.1&sslmode=require"),
+        ("postgresql://h/g?sslmode=verify-ca", "postgresql://h/g?sslmode=verify-ca"),
+    ],
+)
+def test_the_way_to_another_machine_is_encrypted(url: str, checked: str) -> None:
+    """Whoever asks for nothing gets what keeps records from being read on the way."""
+    assert RecordsSettings(url=url).url == checked
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+def test_an_unencrypted_way_to_another_machine_is_refused(mode: str) -> None:
+    """`prefer` is what a server without TLS, or somebody in its place, turns into none."""
+    with pytest.raises(ValidationError, match=f"has sslmode={mode}"):
+        RecordsSettings(url=f"postgresql://db.example/genesis?sslmode={mode}")
 
 
 @pytest.mark.parametrize(

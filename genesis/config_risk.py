@@ -9,7 +9,7 @@ from genesis import limits
 from genesis.config_fields import Fraction, Money, Section
 
 _Seconds = Annotated[int, Field(ge=1, le=limits.RISK_SECONDS_MAX)]
-_RoundTrips = Annotated[int, Field(ge=0, le=limits.ROUND_TRIPS_JUDGED_MAX)]
+_RoundTrips = Annotated[int, Field(ge=0, le=limits.ROUND_TRIPS_KEPT)]
 
 
 class DailyLossSettings(Section):

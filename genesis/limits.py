@@ -308,7 +308,6 @@ CORRELATION_PAIRS: Final = 16  # judged at a time: 0.2 ms for which orders wait
 PAUSES_KEPT: Final = 1_000  # of instruments that fell too far
 PAUSES_SHOWN_MAX: Final = 10
 RISK_SECONDS_MAX: Final = 7 * 86_400
-ROUND_TRIPS_JUDGED_MAX: Final = 32
 REFUSAL_RULES_MAX: Final = 1 << 16  # a report carries its rule as two bytes
 CURVE_WHOLE: Final = 1_000_000  # a volume curve is in millionths
 CURVE_BUCKETS_MAX: Final = 288  # five minutes of a day

@@ -252,7 +252,7 @@ class Judge:
             state=state,
             risk=ledger.state.risk.state,
             risk_cause=ledger.state.risk_cause,
-            pause=watch.pause_of(symbol, now),
+            pause=watch.pause_of(intent.strategy_id, symbol, now),
             instrument=self._catalogue[intent.instrument_id],
             quote=quote,
             mark_age=watch.mark_age(now),

@@ -18,6 +18,7 @@ from genesis.domain.orders import (
 )
 from genesis.engine.correlation import CorrelationRules
 from genesis.engine.flash_crash import FlashCrashRules
+from genesis.engine.pause_rules import PauseRules
 from genesis.engine.risk_state import LossLimits, Pause, RiskState
 from genesis.engine.state_machine import EngineState
 from genesis.units import Amount, Nanos, Quantity, notional, text_from_fixed
@@ -52,6 +53,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     losses: LossLimits
     flash_crash: FlashCrashRules
     correlation: CorrelationRules
+    pauses: PauseRules
 
     def reduced(self) -> "RiskLimits":
         """Return what losses leave of these limits once they have reduced them."""

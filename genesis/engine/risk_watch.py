@@ -17,6 +17,7 @@ from genesis.engine.entries import EntriesPaused, Entry, RiskMoved, TradingHalte
 from genesis.engine.flash_crash import FlashCrashGuard
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
+from genesis.engine.pauses import Pauses
 from genesis.engine.risk_facts import RiskLimits, is_reduction
 from genesis.engine.risk_state import LossFacts, Pause, RiskState, cause_of, next_standing
 from genesis.engine.valuation import Valuation, day_of
@@ -61,6 +62,8 @@ class RiskWatch:
         self._halt = halt
         self._flash = FlashCrashGuard(limits.flash_crash)
         self._correlations = Correlations(limits.correlation)
+        self._pauses = Pauses(ledger, limits.pauses)
+        self._told_until: dict[str, Nanos] = {}
         self._oldest_mark: Nanos | None = None
         self._marked_at: Nanos = 0
         self._written_at: Nanos = 0
@@ -85,18 +88,21 @@ class RiskWatch:
             return 0
         return self._flash.observe(symbol, (quote.bid_price + quote.ask_price) // 2, now)
 
-    def pause_of(self, symbol: str, now: Nanos) -> Pause | None:
-        """Return why an instrument is not bought for a while; None if it may be."""
+    def pause_of(self, strategy_id: str, symbol: str, now: Nanos) -> Pause | None:
+        """Return why a strategy may not buy an instrument for a while; None if it may."""
         pause = self._ledger.state.pauses.get(symbol)
-        return pause if pause is not None and pause.until > now else None
+        if pause is not None and pause.until > now:
+            return pause
+        return self._pauses.standing(strategy_id, symbol, now)
 
     def summarize(self) -> RiskSummary:
         """Return how risk stands, for a person to read."""
         state, facts = self._ledger.state, self._losses()
+        now = self._marked_at
+        standing = [each for each in state.pauses.items() if each[1].until > now]
         pauses = [
             (name, f"{pause.rule.value}: {pause.observed}")
-            for name, pause in state.pauses.items()
-            if pause.until > self._marked_at
+            for name, pause in (*standing, *self._pauses.named(now))
         ]
         return RiskSummary(
             state=state.risk.state.word,
@@ -118,7 +124,8 @@ class RiskWatch:
         self._correlations.sample(by_symbol, now)
         self._correlations.judge_pairs(CORRELATION_PAIRS)
         self._note_marks(by_symbol)
-        return self._write_equity(now) + self._pause_fallen(now) + self.judge_losses(now)
+        effects = self._write_equity(now) + self._pause_fallen(now) + self.judge_losses(now)
+        return effects + self._tell_pauses(now)
 
     def judge_losses(self, now: Nanos) -> list[Effect]:
         """Change the state of risk if losses, or that they were made good, call for it."""
@@ -213,20 +220,33 @@ class RiskWatch:
                 limit=f"{rules.fall_bps} bps in {window} s",
                 observed=f"fell {fall_bps} bps",
             )
-            effects += [
-                self._books.record(EntriesPaused(symbol=symbol, pause=pause, at=now)),
-                Announce(
-                    "entries_paused",
-                    {
-                        "symbol": symbol,
-                        "rule": pause.rule.value,
-                        "observed": pause.observed,
-                        "pause_s": rules.pause // NANOS_PER_SECOND,
-                    },
-                    severity="warning",
-                ),
-            ]
+            effects.append(self._books.record(EntriesPaused(symbol=symbol, pause=pause, at=now)))
+            effects.append(_announce(symbol, pause, now))
         return effects
+
+    def _tell_pauses(self, now: Nanos) -> list[Effect]:
+        """Tell of pauses that have begun, or last longer, since they were told of."""
+        told = self._told_until
+        standing = dict(self._pauses.named(now))
+        self._told_until = {name: pause.until for name, pause in standing.items()}
+        return [
+            _announce(name, pause, now)
+            for name, pause in standing.items()
+            if pause.until > told.get(name, 0)
+        ]
+
+
+def _announce(name: str, pause: Pause, now: Nanos) -> Announce:
+    return Announce(
+        "entries_paused",
+        {
+            "name": name,
+            "rule": pause.rule.value,
+            "observed": pause.observed,
+            "pause_s": (pause.until - now) // NANOS_PER_SECOND,
+        },
+        severity="warning",
+    )
 
 
 _SEVERITIES: Final[dict[RiskState, Literal["info", "warning", "error"]]] = {

@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import Final
 
 from genesis.config import Settings, Tier
+from genesis.config_risk import PauseSettings
 from genesis.engine.canary import CanaryRules
 from genesis.engine.correlation import CorrelationRules
 from genesis.engine.flash_crash import FlashCrashRules
 from genesis.engine.order_flow import OrderRules
+from genesis.engine.pause_rules import PauseRules
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.risk_facts import BASIS_POINTS, RiskLimits
 from genesis.engine.risk_state import LossLimits
@@ -65,6 +67,22 @@ def risk_limits(settings: Settings) -> RiskLimits:
             period=risk.correlation_sample_s * NANOS_PER_SECOND,
             age_max=risk.mark_max_age_ms * NANOS_PER_MS,
         ),
+        pauses=_pause_rules(risk.pauses),
+    )
+
+
+def _pause_rules(pauses: PauseSettings) -> PauseRules:
+    return PauseRules(
+        storm_stops=pauses.storm_stops,
+        storm_window=pauses.storm_window_s * NANOS_PER_SECOND,
+        storm_pause=pauses.storm_pause_s * NANOS_PER_SECOND,
+        cool_down=pauses.cool_down_s * NANOS_PER_SECOND,
+        losses_in_row=pauses.losses_in_row,
+        losses_pause=pauses.losses_pause_s * NANOS_PER_SECOND,
+        low_profit_trips=pauses.low_profit_trips,
+        low_profit_window=pauses.low_profit_window_s * NANOS_PER_SECOND,
+        low_profit_bps=_basis_points(pauses.low_profit),
+        low_profit_pause=pauses.low_profit_pause_s * NANOS_PER_SECOND,
     )
 
 

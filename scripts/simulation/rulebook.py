@@ -6,6 +6,7 @@ from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.engine.correlation import CorrelationRules
 from genesis.engine.flash_crash import FlashCrashRules
 from genesis.engine.order_flow import OrderRules
+from genesis.engine.pause_rules import PauseRules
 from genesis.engine.risk_facts import RiskLimits
 from genesis.engine.risk_state import LossLimits
 from genesis.engine.signals.case import ConfidenceRules, SignalRules, SizingRules
@@ -71,6 +72,18 @@ LIMITS: Final = RiskLimits(
     ),
     flash_crash=FlashCrashRules(fall_bps=5_000, window=60 * SECOND, pause=SECOND),
     correlation=CorrelationRules(threshold_bps=5_000, period=SECOND, age_max=60 * SECOND),
+    pauses=PauseRules(
+        storm_stops=0,
+        storm_window=1_800 * SECOND,
+        storm_pause=900 * SECOND,
+        cool_down=0,
+        losses_in_row=0,
+        losses_pause=1_800 * SECOND,
+        low_profit_trips=0,
+        low_profit_window=86_400 * SECOND,
+        low_profit_bps=-100,
+        low_profit_pause=3_600 * SECOND,
+    ),
 )
 SIGNAL_RULES: Final = SignalRules(
     sizing=SizingRules(

@@ -27,6 +27,7 @@ from genesis.domain.strategy_record import StrategyRecord
 from genesis.engine.correlation import CorrelationRules
 from genesis.engine.flash_crash import FlashCrashRules
 from genesis.engine.order_flow import OrderRules
+from genesis.engine.pause_rules import PauseRules
 from genesis.engine.risk_facts import RiskLimits
 from genesis.engine.risk_state import LossLimits
 from genesis.engine.signals.case import (
@@ -287,6 +288,22 @@ def loss_limits() -> LossLimits:
     )
 
 
+def pause_rules() -> PauseRules:
+    """Return the default rules by which round trips stop entries."""
+    return PauseRules(
+        storm_stops=10,
+        storm_window=1_800 * SECOND,
+        storm_pause=900 * SECOND,
+        cool_down=60 * SECOND,
+        losses_in_row=5,
+        losses_pause=1_800 * SECOND,
+        low_profit_trips=10,
+        low_profit_window=86_400 * SECOND,
+        low_profit_bps=-100,
+        low_profit_pause=3_600 * SECOND,
+    )
+
+
 def risk_limits() -> RiskLimits:
     """Return a Strategist's limits."""
     return RiskLimits(
@@ -309,6 +326,7 @@ def risk_limits() -> RiskLimits:
         losses=loss_limits(),
         flash_crash=FlashCrashRules(fall_bps=500, window=60 * SECOND, pause=300 * SECOND),
         correlation=CorrelationRules(threshold_bps=5_000, period=5 * SECOND, age_max=60 * SECOND),
+        pauses=pause_rules(),
     )
 
 

@@ -189,7 +189,9 @@ def _check_market_lot(case: _Case) -> Refusal | None:
 def _check_price_band(case: _Case) -> Refusal | None:
     """Refuse a limit price beyond the multiples of the reference: for us, the quote's middle.
 
-    Without a quote there is nothing to compare with, and the venue itself has the last word.
+    Without a quote there is nothing to compare with, and the venue itself has the last word. It has
+    it too where its own reference, an average over minutes, lies elsewhere: then a refusal costs a
+    request and no order, while to narrow the band here would cost orders that the venue would take.
     """
     band, reference = case.rules.price_band, case.facts.market_price
     if band is None or case.trades_at_market or not reference:

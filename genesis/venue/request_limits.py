@@ -102,7 +102,11 @@ class Window:
 
 
 class WeightLimit:
-    """Request weight of one address."""
+    """Request weight of all clients together.
+
+    The live venue counts by address. Here every client is on the loopback, so that this counter is
+    the same for those of one address and the stricter one for those of several.
+    """
 
     __slots__ = ("_limit", "_window")
 

@@ -22,6 +22,7 @@ from genesis.config_records import RecordsSettings
 from genesis.config_risk import RiskSettings
 from genesis.config_signals import ConfidenceSettings, SizingSettings
 from genesis.config_simulation import MarketSettings, VenueSettings
+from genesis.config_slicing import SlicingSettings
 
 DEFAULT_STATE_DIR: Final = Path("~/.local/state/genesis")
 DEFAULT_ACCOUNT_LOCKS_DIR: Final = Path("~/.local/state/genesis-accounts")
@@ -275,6 +276,7 @@ class Settings(Section):
     canary: CanarySettings = CanarySettings()
     records: RecordsSettings = RecordsSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    slicing: SlicingSettings = SlicingSettings()
 
     @model_validator(mode="after")
     def _shards_hold_something(self) -> Self:

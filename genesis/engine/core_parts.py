@@ -170,6 +170,7 @@ class CoreParts:
             catalogue=self._catalogue,
             strategies=self._strategies.values(),
             books=self.books,
+            teller=self.teller,
             flow=flow,
             dispatch=dispatch,
             judge=self.judge,

@@ -284,7 +284,8 @@ class ParentOpened(msgspec.Struct, frozen=True, gc=False, tag="parent"):
     """A parent order was approved whole, and is worked by children from now on.
 
     `number` counts the account's parents from 1. Its children name it in their own names
-    (`domain/child_names.py`), so that a child's `OrderPrepared` is the link.
+    (`domain/child_names.py`), so that a child's `OrderPrepared` is the link. `signal` is the wish
+    behind it, which has had its verdict by this; None where a person asked for it.
     """
 
     number: int
@@ -297,6 +298,9 @@ class ParentOpened(msgspec.Struct, frozen=True, gc=False, tag="parent"):
     arrival_price: Price
     price_cap: Price
     at: Nanos
+    signal: SignalId | None = None
+    stop_price: Price = 0
+    target_price: Price = 0
 
 
 class ParentEnded(msgspec.Struct, frozen=True, gc=False, tag="parent_end"):

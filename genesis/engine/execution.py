@@ -224,7 +224,7 @@ class ExecutionCore:
                 self.duplicates += 1
                 return []
             return self._refuse(signal, name, verdict, now)
-        return self._dispatch(
+        return self.slicing.dispatch(
             verdict,
             signal=name,
             attempt=1,

@@ -93,6 +93,8 @@ class Ledger:
             case CanaryBegun() | OrderTested() | CanaryServed() | CanaryPassed():
                 self._apply_to_canary(entry)
             case ParentOpened() | ParentEnded():
+                if isinstance(entry, ParentOpened) and entry.signal is not None:
+                    self._raise_high_water(entry.signal, 1)
                 apply_parent(self.state, entry)
             case _:
                 self._apply_to_account(entry)

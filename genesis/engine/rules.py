@@ -118,6 +118,8 @@ def slicing_rules(settings: Settings) -> SlicingRules:
         algorithms=_ALGORITHMS[settings.tier],
         child_notional_max=fixed_from_decimal(settings.risk.max_order_notional) // 2,
         data_age_max=settings.risk.data_max_age_ms * NANOS_PER_MS,
+        entries_above=fixed_from_decimal(settings.slicing.entries_above),
+        entry_duration=settings.slicing.entry_duration_s * NANOS_PER_SECOND,
     )
 
 

@@ -10,6 +10,8 @@ from genesis.engine.effects import Tell
 from genesis.engine.entries import ExitBegun
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
+from genesis.engine.slicing.fold import find_parent
+from genesis.engine.slicing.parent import ParentOrder
 from genesis.strategies.base import StrategySpec
 from genesis.units import SCALE, Nanos, Quantity
 
@@ -146,13 +148,18 @@ class Teller:
 
     def _tell(self, order: Order, kind: ReportKind, price: int, quantity: int, now: Nanos) -> Tell:
         intent, signal = order.intent, order.signal
-        if order.parent:  # no signal of the strategy: of a child it learns what it holds
-            return self._tell_position(
-                owner_number(signal.strategy_number),
-                self.instrument_id(intent.symbol),
-                self._position(intent.strategy_id, intent.symbol),
-                now,
-            )
+        filled = order.booked_quantity
+        if order.parent:
+            parent = find_parent(self._ledger.state, order.parent)
+            if parent is None or parent.signal is None or kind is not ReportKind.FILLED:
+                # No news of a signal of the strategy: it learns what it holds.
+                return self._tell_position(
+                    owner_number(signal.strategy_number),
+                    self.instrument_id(intent.symbol),
+                    self._position(intent.strategy_id, intent.symbol),
+                    now,
+                )
+            signal, filled = parent.signal, parent.filled_quantity
         return Tell(
             OrderReport(
                 report_sequence=self._next(),
@@ -164,8 +171,33 @@ class Teller:
                 kind=kind,
                 price=price,
                 quantity=quantity,
-                filled_quantity=order.booked_quantity,
+                filled_quantity=filled,
                 position=self._position(intent.strategy_id, intent.symbol),
+                at=now,
+            )
+        )
+
+    def tell_parent_end(self, parent: ParentOrder, now: Nanos) -> Iterator[Tell]:
+        """Tell a strategy that nothing more comes of a signal that was worked in slices.
+
+        One that filled has been told fill by fill.
+        """
+        signal = parent.signal
+        if signal is None or parent.filled_quantity >= parent.quantity:
+            return
+        yield Tell(
+            OrderReport(
+                report_sequence=self._next(),
+                strategy_number=signal.strategy_number,
+                epoch=signal.epoch,
+                signal_sequence=signal.sequence,
+                instrument_id=self.instrument_id(parent.symbol),
+                side=parent.side,
+                kind=ReportKind.EXPIRED,
+                price=parent.price_cap,
+                quantity=parent.quantity,
+                filled_quantity=parent.filled_quantity,
+                position=self._position(parent.strategy_id, parent.symbol),
                 at=now,
             )
         )

@@ -26,6 +26,7 @@ from genesis.engine.ledger import Ledger
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.reconciliation import VenueView
 from genesis.engine.risk_facts import RiskLimits, VenueNow
+from genesis.engine.slicing.desk import SlicingRules
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import (
     Accepted,
@@ -69,6 +70,7 @@ class Desk:
         *,
         is_synced: bool = False,
         canary: CanaryRules | None = None,
+        slicing: SlicingRules | None = None,
         protection: ProtectionRules | None = None,
         limits: RiskLimits | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class Desk:
             ledger=ledger,
             epoch=epoch,
             canary_rules=canary,
+            slicing_rules=slicing,
             protection_rules=protection,
             depth_of=self.depths.get,
         )

@@ -13,22 +13,24 @@ import msgspec
 from genesis.domain.child_names import CHILDREN_MAX, child_number, child_sequence
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Depth, Quote
-from genesis.domain.orders import OrderIntent, OrderType, Refusal, Side, SignalAction
+from genesis.domain.orders import OrderIntent, OrderType, Refusal, Side, SignalAction, TimeInForce
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.effects import Announce, Effect
 from genesis.engine.entries import ParentEnded, ParentOpened, SignalId
 from genesis.engine.judgement import Judge
 from genesis.engine.ledger import Ledger
 from genesis.engine.order_flow import Dispatch, OrderFlow
-from genesis.engine.risk_facts import CanaryCap, VenueNow
+from genesis.engine.risk_engine import ApprovedOrder
+from genesis.engine.risk_facts import CanaryCap, VenueNow, entry_notional
 from genesis.engine.slicing.decision import Child, End, Sight, Wait, decide, smallest_child
 from genesis.engine.slicing.fold import working_of_parent
-from genesis.engine.slicing.opening import draft_parent, whole_intent
+from genesis.engine.slicing.opening import draft_parent, parent_of_entry, whole_intent
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.engine.slicing.schedule import Algorithm
 from genesis.engine.slicing.volume import ParticipationMeter, VolumeWatch
 from genesis.engine.slicing.wish import ParentWish
 from genesis.engine.state_machine import TRADING_STATES, EngineState
+from genesis.engine.teller import Teller
 from genesis.errors import UsageError
 from genesis.limits import CHILD_SPACING, PARENTS_MAX, VOLUME_BUCKET
 from genesis.strategies.base import StrategySpec
@@ -48,11 +50,16 @@ StandingOf = Callable[[str], tuple[EngineState, CanaryCap | None]]
 
 
 class SlicingRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What parents may be here: which algorithms the tier has, and how large a child may be."""
+    """What parents may be here: which algorithms the tier has, and how large a child may be.
+
+    Entries of strategies worth more than `entries_above` become parents by themselves; 0: none.
+    """
 
     algorithms: frozenset[Algorithm] = frozenset(Algorithm)
     child_notional_max: Amount = 5_000 * SCALE
     data_age_max: Nanos = 2 * NANOS_PER_SECOND
+    entries_above: Amount = 0
+    entry_duration: Nanos = 20 * NANOS_PER_SECOND
 
 
 class MarketFacts(NamedTuple):
@@ -77,6 +84,7 @@ class SlicingDesk:
         catalogue: InstrumentCatalogue,
         strategies: Iterable[StrategySpec],
         books: Bookkeeper,
+        teller: Teller,
         flow: OrderFlow,
         dispatch: Dispatch,
         judge: Judge,
@@ -88,6 +96,7 @@ class SlicingDesk:
         self._catalogue = catalogue
         self._strategies = {spec.strategy_id: spec for spec in strategies}
         self._books = books
+        self._teller = teller
         self._flow = flow
         self._dispatch = dispatch
         self._judge = judge
@@ -129,15 +138,13 @@ class SlicingDesk:
         draft = draft_parent(wish, spec, instrument, quote, curve)
         if draft.quantity < smallest_child(instrument, draft.arrival_price):
             raise UsageError(f"{text_from_fixed(draft.quantity)} is less than {spec.symbol} takes")
-        number = self._ledger.state.parents_opened + 1
-        entry = msgspec.structs.replace(draft, number=number, at=now)
         state, cap = self._standing_of(spec.symbol)
-        refusal = self._judge.judge_parent(whole_intent(entry, instrument), state, cap, now)
+        refusal = self._judge.judge_parent(whole_intent(draft, instrument), state, cap, now)
         if refusal is not None:
             raise UsageError(
                 f"risk refused ({refusal.rule}): limit {refusal.limit}, observed {refusal.observed}"
             )
-        return [self._books.record(entry), _told_open(entry)]
+        return self._open(draft, now)
 
     def instrument_of(self, wish: ParentWish) -> int | None:
         """Return which instrument's market a wish is judged by, None if nobody trades it."""
@@ -148,6 +155,57 @@ class SlicingDesk:
     def cancel(self, number: int, _venue: VenueNow, now: Nanos) -> list[Effect]:
         """End a parent on a person's word."""
         return self.end(number, "canceled by an operator", now)
+
+    def dispatch(
+        self,
+        approved: ApprovedOrder,
+        *,
+        signal: SignalId,
+        attempt: int,
+        signal_at: Nanos,
+        venue_ms: int,
+        now: Nanos,
+    ) -> list[Effect]:
+        """Send a strategy's order whole; or have a large entry worked, as the tier does that."""
+        intent = approved.intent
+        algorithm = self._algorithm_for(intent)
+        quote = self._judge.quote_of(intent.instrument_id)
+        if algorithm is None or quote is None:
+            return self._dispatch(
+                approved,
+                signal=signal,
+                attempt=attempt,
+                signal_at=signal_at,
+                venue_ms=venue_ms,
+                now=now,
+            )
+        duration = self._rules.entry_duration
+        return self._open(parent_of_entry(intent, signal, quote, algorithm, duration), now)
+
+    def _algorithm_for(self, intent: OrderIntent) -> Algorithm | None:
+        """Return how to work an order; None for whole, as exits and what must fill or rest."""
+        rules = self._rules
+        is_plain = (
+            intent.action is SignalAction.ENTER
+            and intent.order_type is not OrderType.LIMIT_MAKER
+            and intent.time_in_force is not TimeInForce.FOK
+        )
+        is_large = 0 < rules.entries_above < entry_notional(intent)
+        if not (is_plain and is_large) or self._is_working(intent.strategy_id):
+            return None
+        order = (Algorithm.TWAP, Algorithm.ICEBERG)
+        return next((algorithm for algorithm in order if algorithm in rules.algorithms), None)
+
+    def _is_working(self, strategy_id: str) -> bool:
+        """Tell whether a strategy has a parent, or there is no room for one more."""
+        parents = self._parents
+        is_full = len(parents) >= PARENTS_MAX
+        return is_full or any(parent.strategy_id == strategy_id for parent in parents)
+
+    def _open(self, draft: ParentOpened, now: Nanos) -> list[Effect]:
+        number = self._ledger.state.parents_opened + 1
+        entry = msgspec.structs.replace(draft, number=number, at=now)
+        return [self._books.record(entry), _told_open(entry)]
 
     def end(self, number: int, reason: str, now: Nanos) -> list[Effect]:
         """Place nothing more of a parent, and cancel what of it still works."""
@@ -160,7 +218,7 @@ class SlicingDesk:
                 effects += self._flow.cancel(order, now)
         for kept in (self._meters, self._placed_at, self.holds):
             kept.pop(number, None)
-        return [*effects, _told_end(parent)]
+        return [*effects, _told_end(parent), *self._teller.tell_parent_end(parent, now)]
 
     def work(self, market: MarketFacts, venue: VenueNow, now: Nanos) -> list[Effect]:
         """Do what is due of every parent, in the order in which they were opened.
@@ -317,8 +375,8 @@ def _child_intent(
         quantity=child.quantity,
         limit_price=child.price,
         reference_price=sight.quote.ask_price if is_entry else sight.quote.bid_price,
-        stop_price=0,
-        target_price=0,
+        stop_price=parent.stop_price,
+        target_price=parent.target_price,
         expires_at=now + (parent.plan.child_timeout or _CHILD_LIFE),
     )
 

@@ -25,6 +25,9 @@ def apply_parent(state: LedgerState, entry: ParentOpened | ParentEnded) -> None:
             arrival_price=entry.arrival_price,
             price_cap=entry.price_cap,
             opened_at=entry.at,
+            signal=entry.signal,
+            stop_price=entry.stop_price,
+            target_price=entry.target_price,
         )
         return
     parent = state.parents.pop(entry.number)
@@ -44,9 +47,14 @@ def note_child(state: LedgerState, order: Order) -> None:
 
 def book_child_fill(state: LedgerState, order: Order, fill: Fill, at: Nanos) -> None:
     """Book a fill to the parent of its order, ended or not; one long forgotten is left alone."""
-    parent = state.parents.get(order.parent) or state.ended_parents.get(order.parent)
+    parent = find_parent(state, order.parent)
     if parent is not None:
         parent.book(fill, at)
+
+
+def find_parent(state: LedgerState, number: int) -> ParentOrder | None:
+    """Return a parent that is worked, or ended not long ago."""
+    return state.parents.get(number) or state.ended_parents.get(number)
 
 
 def working_of_parent(state: LedgerState, number: int) -> Quantity:

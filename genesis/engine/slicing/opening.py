@@ -5,9 +5,9 @@ from typing import Final
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import Quote
 from genesis.domain.orders import OrderIntent, OrderType, Side, SignalAction, TimeInForce
-from genesis.engine.entries import ParentOpened
+from genesis.engine.entries import ParentOpened, SignalId
 from genesis.engine.slicing.schedule import Algorithm, SlicePlan
-from genesis.engine.slicing.wish import ParentWish
+from genesis.engine.slicing.wish import IMPACT_BPS, SLICE, SLIPPAGE_BPS, ParentWish
 from genesis.limits import PARENT_PATIENCE_MIN
 from genesis.strategies.base import StrategySpec
 from genesis.units import NANOS_PER_SECOND, SCALE, Nanos, Price
@@ -55,6 +55,42 @@ def draft_parent(
         arrival_price=arrival,
         price_cap=_price_cap(wish, instrument, arrival),
         at=0,
+    )
+
+
+def parent_of_entry(
+    approved: OrderIntent, signal: SignalId, quote: Quote, algorithm: Algorithm, duration: Nanos
+) -> ParentOpened:
+    """Turn a strategy's approved entry into a parent; its number and time are still open.
+
+    It may pay what the entry might have paid, or, at the market, the impact limit.
+    """
+    arrival = (quote.bid_price + quote.ask_price) // 2
+    is_iceberg = algorithm is Algorithm.ICEBERG
+    plan = SlicePlan(
+        algorithm=algorithm,
+        duration=duration,
+        patience=PARENT_PATIENCE_MIN,
+        slices=1 if is_iceberg else max(2, duration // SLICE),
+        visible=max(approved.quantity // _CLIPS, 1) if is_iceberg else 0,
+        child_timeout=_CLIP_LIFE if is_iceberg else 0,
+        limit_price=approved.limit_price,
+        slippage_bps=SLIPPAGE_BPS,
+    )
+    return ParentOpened(
+        number=0,
+        strategy_number=signal.strategy_number,
+        strategy_id=approved.strategy_id,
+        symbol=approved.symbol,
+        side=approved.side,
+        quantity=approved.quantity,
+        plan=plan,
+        arrival_price=arrival,
+        price_cap=approved.limit_price or arrival + arrival * IMPACT_BPS // _BASIS_POINTS,
+        at=0,
+        signal=signal,
+        stop_price=approved.stop_price,
+        target_price=approved.target_price,
     )
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from genesis.domain.orders import Fill, Side
+from genesis.engine.entries import SignalId
 from genesis.engine.slicing.schedule import SlicePlan, due_quantity
 from genesis.units import SCALE, Amount, Nanos, Price, Quantity
 
@@ -15,7 +16,8 @@ class ParentOrder(msgspec.Struct, gc=False, kw_only=True):
     `arrival_price` is the middle of the market when it was opened, `price_cap` the worst price its
     children may pay (0: any). `filled_*` are what the booked fills of its children add up to.
     `schedule_error` is the largest distance between what had traded and what was due, seen at its
-    fills, just before and just after each. `end` says why it ended; it is empty until then.
+    fills, just before and just after each. `signal` is the wish behind it, None for a person's.
+    `end` says why it ended; it is empty until then.
     """
 
     number: int
@@ -28,6 +30,9 @@ class ParentOrder(msgspec.Struct, gc=False, kw_only=True):
     arrival_price: Price
     price_cap: Price
     opened_at: Nanos
+    signal: SignalId | None = None
+    stop_price: Price = 0
+    target_price: Price = 0
     children: int = 0
     filled_quantity: Quantity = 0
     filled_amount: Amount = 0

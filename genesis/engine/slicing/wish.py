@@ -16,7 +16,7 @@ T = TypeVar("T")
 IMPACT_BPS: Final = 50
 SLIPPAGE_BPS: Final = 100
 _BPS_MAX: Final = 5_000
-_SLICE: Final[Nanos] = 2 * NANOS_PER_SECOND
+SLICE: Final[Nanos] = 2 * NANOS_PER_SECOND
 _CLIPS: Final = 20  # an iceberg shows a twentieth of itself, if nothing else is asked for
 
 
@@ -59,7 +59,7 @@ def wish_of(words: Mapping[str, str]) -> ParentWish:
     amount, quantity = _amount(words, "notional"), _amount(words, "quantity")
     if bool(amount) == bool(quantity):
         raise UsageError("say either notional or quantity, more than 0")
-    slices = _bounded(words, "slices", max(1, min(SLICES_MAX, duration // _SLICE)), SLICES_MAX)
+    slices = _bounded(words, "slices", max(1, min(SLICES_MAX, duration // SLICE)), SLICES_MAX)
     if slices == 0:
         raise UsageError("slices: at least 1")
     return ParentWish(

@@ -4,7 +4,7 @@ Every quantity comes from booked fills and from what working children may still 
 doubt counting whole. So a decision made again after a crash never adds up to more than the parent.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from genesis.domain.instruments import Instrument
 from genesis.domain.market import DepthLevel, Quote
@@ -53,6 +53,8 @@ class End(NamedTuple):
 Decision: TypeAlias = Child | Wait | End
 
 FILLED = "filled"
+_BASIS_POINTS: Final = 10_000
+_ROOM_BPS: Final = 10
 
 
 def decide(parent: ParentOrder, sight: Sight, now: Nanos) -> Decision:
@@ -121,7 +123,8 @@ def _take(parent: ParentOrder, sight: Sight, now: Nanos) -> Decision:
     if cap and (touch - cap) * parent.side > 0:
         return Wait(f"impact limit: the market is at {text_from_fixed(touch)}, beyond {cap}")
     price, available = _reach(parent, sight, behind)
-    child = _child(parent, sight, min(behind, available), price, TimeInForce.IOC)
+    limit = _limit_price(parent, sight, price)
+    child = _child(parent, sight, min(behind, available), limit, TimeInForce.IOC)
     if isinstance(child, Wait) and not child.why and available < behind:
         return Wait("impact limit: too little depth within it")
     return child
@@ -171,6 +174,23 @@ def _reach(parent: ParentOrder, sight: Sight, wanted: Quantity) -> tuple[Price, 
             break
     touch_quantity = sight.quote.ask_quantity if side is Side.BUY else sight.quote.bid_quantity
     return price, max(available, touch_quantity)
+
+
+def _limit_price(parent: ParentOrder, sight: Sight, reach: Price) -> Price:
+    """Return what a child may pay: some room beyond what it needs now, and never past the cap.
+
+    A book that moves under it is taken all the same.
+    """
+    touch, side, cap = _touch(parent.side, sight.quote), parent.side, parent.price_cap
+    limit = touch + side * touch * _ROOM_BPS // _BASIS_POINTS
+    limit = (
+        max(reach, sight.instrument.floor_price(limit))
+        if side is Side.BUY
+        else min(reach, sight.instrument.ceil_price(limit))
+    )
+    if not cap:
+        return limit
+    return min(limit, cap) if side is Side.BUY else max(limit, cap)
 
 
 def _touch(side: Side, quote: Quote) -> Price:

@@ -13,7 +13,15 @@ import msgspec
 from genesis.domain.child_names import CHILDREN_MAX, child_number, child_sequence
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.domain.market import Depth, Quote
-from genesis.domain.orders import OrderIntent, OrderType, Refusal, Side, SignalAction, TimeInForce
+from genesis.domain.orders import (
+    OrderIntent,
+    OrderType,
+    Refusal,
+    RefusalRule,
+    Side,
+    SignalAction,
+    TimeInForce,
+)
 from genesis.engine.bookkeeping import Bookkeeper
 from genesis.engine.effects import Announce, Effect
 from genesis.engine.entries import ParentEnded, ParentOpened, SignalId
@@ -32,7 +40,7 @@ from genesis.engine.slicing.wish import ParentWish
 from genesis.engine.state_machine import TRADING_STATES, EngineState
 from genesis.engine.teller import Teller
 from genesis.errors import UsageError
-from genesis.limits import CHILD_SPACING, PARENTS_MAX, VOLUME_BUCKET
+from genesis.limits import CHILD_SPACING, FIXED_MAX, PARENTS_MAX, VOLUME_BUCKET
 from genesis.strategies.base import StrategySpec
 from genesis.units import (
     NANOS_PER_MS,
@@ -44,6 +52,8 @@ from genesis.units import (
     text_from_fixed,
 )
 
+_OF_SIZE: Final = frozenset({RefusalRule.LIQUIDITY, RefusalRule.ORDER_NOTIONAL})
+"""What a smaller child may pass: the next one is half as large, until one passes."""
 _CHILD_LIFE: Final[Nanos] = 2 * NANOS_PER_SECOND
 
 StandingOf = Callable[[str], tuple[EngineState, CanaryCap | None]]
@@ -105,6 +115,7 @@ class SlicingDesk:
         self._epoch = epoch
         self._meters: dict[int, ParticipationMeter] = {}
         self._placed_at: dict[int, Nanos] = {}
+        self._largest: dict[int, Amount] = {}  # what risk took of a parent's child, if not all
         self.volumes = VolumeWatch()
         self.holds: dict[int, str] = {}
         """By parent, what holds it back now: a limit, a refusal, or nothing."""
@@ -216,7 +227,7 @@ class SlicingDesk:
         for order in list(self._ledger.state.live_orders.values()):
             if order.parent == number and not order.is_terminal:
                 effects += self._flow.cancel(order, now)
-        for kept in (self._meters, self._placed_at, self.holds):
+        for kept in (self._meters, self._placed_at, self._largest, self.holds):
             kept.pop(number, None)
         return [*effects, _told_end(parent), *self._teller.tell_parent_end(parent, now)]
 
@@ -273,6 +284,8 @@ class SlicingDesk:
         self._placed_at[parent.number] = now
         before = self.holds.get(parent.number, "")
         if isinstance(verdict, Refusal):
+            if verdict.rule in _OF_SIZE:
+                self._largest[parent.number] = entry_notional(intent) // 2
             self.holds[parent.number] = f"{verdict.rule}: limit {verdict.limit}"
             if before.startswith(f"{verdict.rule}:"):
                 return []
@@ -284,6 +297,8 @@ class SlicingDesk:
             }
             return [Announce("child_refused", fields, severity="warning")]
         self.holds[parent.number] = ""
+        if parent.number in self._largest:
+            self._largest[parent.number] *= 2
         return self._dispatch(
             verdict,
             signal=name,
@@ -311,7 +326,7 @@ class SlicingDesk:
             levels,
             working,
             self._allowance(parent, working, volume),
-            self._rules.child_notional_max,
+            min(self._rules.child_notional_max, self._largest.get(parent.number, FIXED_MAX)),
         )
 
     def _allowance(

@@ -23,6 +23,7 @@ from tests.support.builders import LOT, NOW, PRICE, SECOND, btc, fill, quote
 
 MINUTE = 60 * SECOND
 TICK = SCALE // 100
+ROOM = PRICE // 1_000  # 10 bps
 TWAP = SlicePlan(algorithm=Algorithm.TWAP, duration=MINUTE, patience=SECOND, slices=6)
 ICEBERG = SlicePlan(
     algorithm=Algorithm.ICEBERG,
@@ -76,7 +77,7 @@ def quantity_of(decision: Decision) -> int:
 def test_what_is_due_is_taken_at_once() -> None:
     """The first slice goes out at the touch; nothing more until the next one is due."""
     order = parent()
-    assert decide(order, sight(), NOW) == Child(100 * LOT, PRICE, TimeInForce.IOC)
+    assert decide(order, sight(), NOW) == Child(100 * LOT, PRICE + ROOM, TimeInForce.IOC)
     assert decide(order, sight(working=100 * LOT), NOW + SECOND) == Wait()
     order.filled_quantity = 100 * LOT
     assert decide(order, sight(), NOW + SECOND) == Wait()
@@ -89,7 +90,7 @@ def test_what_was_missed_is_made_up_for() -> None:
     late = NOW + 35 * SECOND
     levels = [DepthLevel(PRICE, 300 * LOT)]
     assert quantity_of(decide(order, sight(levels=levels), late)) == 300 * LOT
-    small = sight(levels=levels, child_max=notional(PRICE, 120 * LOT))
+    small = sight(levels=levels, child_max=notional(PRICE + ROOM, 120 * LOT))
     assert quantity_of(decide(order, small, late)) == 120 * LOT
 
 
@@ -102,7 +103,7 @@ def test_no_child_trades_beyond_the_price_cap() -> None:
     capped = decide(parent(price_cap=PRICE + TICK), book, NOW)
     beyond = decide(parent(price_cap=PRICE - TICK), book, NOW)
 
-    assert free == Child(100 * LOT, PRICE + 2 * TICK, TimeInForce.IOC)
+    assert free == Child(100 * LOT, PRICE + ROOM, TimeInForce.IOC)
     assert capped == Child(80 * LOT, PRICE + TICK, TimeInForce.IOC)
     assert isinstance(beyond, Wait)
     assert beyond.why.startswith("impact limit")

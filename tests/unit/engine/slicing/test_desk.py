@@ -1,8 +1,10 @@
 """Parents from their approval to their end: names, reservations, crashes, and the same risk."""
 
+import msgspec
 import pytest
 
 from genesis.domain.child_names import CHILD_NUMBERS_FROM, parent_of, place_of
+from genesis.domain.market import Depth, DepthLevel
 from genesis.domain.order_ids import decode_order_id
 from genesis.domain.orders import OrderState, RefusalRule, ReportKind, Side
 from genesis.engine.account_summary import summarize
@@ -182,6 +184,25 @@ def test_a_refused_child_is_asked_for_again(desk: Desk) -> None:
     assert desk.core.slicing.holds[1].startswith("engine_state")
     desk.core.resume(NOW, accept_differences=False)
     assert "SubmitOrder" in work(desk, NOW + 2 * SECOND).kinds()
+
+
+def test_a_child_too_large_for_risk_is_halved_until_it_passes(desk: Desk) -> None:
+    """What the book bears is risk's to say; a parent goes on in smaller steps, and grows again."""
+    opened(desk)
+    thin = market(NOW)
+    levels = [DepthLevel(PRICE + SCALE // 2, 40 * LOT)]
+    quoted = msgspec.structs.replace(thin.quotes[0], ask_quantity=40 * LOT)
+    thin = thin._replace(quotes={0: quoted}, depths={0: Depth(0, levels, levels, 1, NOW)})
+    desk.depths[0] = thin.depths[0]
+    desk.core.on_quotes(thin.quotes, NOW)
+    placed = []
+    for turn in range(3):
+        now = NOW + turn * SECOND // 10
+        desk.take(desk.core.slicing.work(thin, desk.venue_now(VENUE_MS), now))
+        placed.append(desk.kinds())
+    assert placed[0] == ["Announce"]
+    assert "SubmitOrder" in placed[1]
+    assert desk.prepared()[0].intent.quantity <= 10 * LOT
 
 
 def test_without_a_market_nothing_is_placed_and_time_runs_out(desk: Desk) -> None:

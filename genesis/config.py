@@ -371,6 +371,11 @@ class Settings(Section):
         return self.state_dir / "records.db"
 
     @property
+    def backup_dir(self) -> Path:
+        """Where backups of the state directory are kept."""
+        return self.records.backup_dir or self.state_dir / "backups"
+
+    @property
     def log_path(self) -> Path:
         """The log file that every process of this engine appends to."""
         return self.logs.path or self.state_dir / "genesis.jsonl"

@@ -59,3 +59,15 @@ class RecordsSettings(Section):
         description="File with PostgreSQL's password in its first line; mode 0600, ours. Default: "
         "GENESIS_RECORDS_PASSWORD, or what PostgreSQL's own ~/.pgpass says.",
     )
+    backups_kept: int = Field(
+        14,
+        ge=0,
+        le=1_000,
+        description="A backup of the state directory is made every day, by UTC, and so many are "
+        "kept; 0: none is made.",
+    )
+    backup_dir: AbsolutePath | None = Field(
+        None,
+        description="Where backups are kept; better on another disk. Default: `backups` in "
+        "`state_dir`.",
+    )

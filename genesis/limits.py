@@ -325,6 +325,7 @@ VOLUME_BUCKETS_KEPT: Final = 720  # an hour
 
 # Records.
 
+BACKUP_LOOK_PERIOD: Final[Nanos] = 600 * NANOS_PER_SECOND  # whether another day has begun
 RECORDS_PERIOD: Final[Nanos] = 250 * NANOS_PER_MS  # how often the journal is looked at
 RECORDS_BATCH: Final = 500  # entries in one transaction
 RECORDS_RETRY_DELAY: Final[Nanos] = 500 * NANOS_PER_MS  # doubles with each failure

@@ -10,7 +10,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
 
 from genesis.config import Settings
 from genesis.engine.control import RecordsTold
@@ -18,6 +23,7 @@ from genesis.engine.entries import EquityMarked
 from genesis.engine.state_directory import StateDirectory
 from genesis.errors import GenesisError, StorageError
 from genesis.limits import (
+    BACKUP_LOOK_PERIOD,
     RECORDER_NICENESS,
     RECORDS_FINISH,
     RECORDS_PATIENCE,
@@ -28,6 +34,7 @@ from genesis.limits import (
     SUMMARY_PERIOD,
 )
 from genesis.status import RecordsSummary
+from genesis.storage.backup import back_up, backups
 from genesis.storage.journal_reader import JournaledEntry, JournalReader
 from genesis.storage.records.database import RecordsDatabase, place_of
 from genesis.storage.records.feed import RecordsFeed
@@ -38,6 +45,8 @@ _OUTGROWN = (
     f"equity is above {SQLITE_EQUITY_MAX // SCALE:,} on SQLite: move the records to PostgreSQL "
     "with genesis db upgrade-to-postgres"
 )
+
+_DAY_CHARS = len("20261125")  # of a backup's name
 
 
 class Feed(Protocol):
@@ -139,6 +148,7 @@ class _Recorder:
     async def run(self) -> None:
         """Record until the parent says stop, and then what is left."""
         context = self._context
+        backing_up = asyncio.create_task(self._back_up_daily())
         thread = FeedThread(self._feed, context.clock.now)
         context.ready({"records": self._records.place.name})
         stopping = asyncio.ensure_future(context.stopping.wait())
@@ -153,14 +163,32 @@ class _Recorder:
                 )
                 self._tell(thread)
         finally:
-            stopping.cancel()
-            failing.cancel()
+            for task in (stopping, failing, backing_up):
+                task.cancel()
         await thread.finished()
         self._tell(thread)
         if thread.failure is not None:
             raise thread.failure
         context.summary["recorded"] = self._feed.recorded
         context.summary["behind"] = self._behind()
+
+    async def _back_up_daily(self) -> None:
+        """Back the state directory up once for each day of the calendar, in UTC, if that is asked.
+
+        Whatever day a run begins on, its backup is made soon. One that fails is told and tried
+        again with the next look.
+        """
+        settings, log = self._context.settings, self._context.log
+        while settings.records.backups_kept:
+            # The kept ones are looked at each time: a restart, or a person, may have made one.
+            now = datetime.now(UTC)
+            made = backups(settings.backup_dir)
+            if not made or made[-1].name[:_DAY_CHARS] < f"{now:%Y%m%d}":
+                kept = settings.records.backups_kept
+                making = partial(back_up, settings.state_dir, settings.backup_dir, now, kept)
+                # In a thread that keeps nobody waiting: the process may end in the middle of it.
+                threading.Thread(target=_make_backup, args=(making, log), daemon=True).start()
+            await asyncio.sleep(BACKUP_LOOK_PERIOD / NANOS_PER_SECOND)
 
     def _behind(self) -> int:
         return max(0, self._journal.last_sequence() - self._feed.recorded)
@@ -194,6 +222,13 @@ class _Recorder:
             self._is_outgrown = True
             self._context.log.warning("records_outgrown", advice=advice)
         return advice
+
+
+def _make_backup(making: Callable[[], Path], log: FilteringBoundLogger) -> None:
+    try:
+        log.info("backup_made", path=str(making()))
+    except StorageError as error:
+        log.error("backup_failed", reason=str(error))  # noqa: TRY400, the reason says it all
 
 
 def advice_for(settings: Settings, equity: Amount) -> str:

@@ -8,8 +8,10 @@ import click
 from genesis import __version__
 from genesis.cli.configuration import check, config
 from genesis.cli.control import status, stop
+from genesis.cli.db import db
 from genesis.cli.doctor import doctor
 from genesis.cli.execute import execute
+from genesis.cli.records_move import return_to_sqlite, upgrade_to_postgres
 from genesis.cli.refusals import refusals
 from genesis.cli.run import run
 from genesis.errors import EXIT_OK, EXIT_USAGE, GenesisError
@@ -23,8 +25,10 @@ def genesis() -> None:
     """Run many trading strategies on Binance spot, with one safe path for their orders."""
 
 
-for _command in (run, status, refusals, stop, execute, doctor, check, config):
+for _command in (run, status, refusals, stop, execute, doctor, db, check, config):
     genesis.add_command(_command)
+for _command in (upgrade_to_postgres, return_to_sqlite):
+    db.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

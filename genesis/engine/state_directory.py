@@ -8,7 +8,7 @@ import base64
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -156,6 +156,29 @@ class StateDirectory:
             raise StorageError(f"{path}: no epoch is left after {last}")
         self._replace(path, f"{last + 1}\n".encode())
         return last + 1
+
+    def refuse_used(self) -> None:
+        """Make sure that no engine has used the directory.
+
+        Raises:
+            ConfigError: One has.
+        """
+        if self.mode() or self.has_journal() or self._strategy_numbers_path.exists():
+            raise ConfigError(f"state_dir: {self.path} has been used; restore into a new state_dir")
+
+    def restore(self, mode: Mode, epoch: int, numbers: Mapping[str, int]) -> None:
+        """Take a new directory for books that were kept elsewhere, all of whose epochs are older.
+
+        Raises:
+            ConfigError: An engine has used the directory.
+            StorageError: It cannot be written.
+        """
+        if self.mode() or self.has_journal() or self._strategy_numbers_path.exists():
+            raise ConfigError(f"state_dir: {self.path} has been used; restore into a new state_dir")
+        self.claim_mode(mode)
+        encoded = msgspec.json.format(msgspec.json.encode(dict(numbers)), indent=1)
+        self._replace(self._strategy_numbers_path, encoded)
+        self._replace(self._epoch_path, f"{epoch}\n".encode())
 
     def number_strategies(self, strategy_ids: Iterable[str]) -> dict[str, int]:
         """Return each strategy's permanent number; one never seen before gets the next free one.

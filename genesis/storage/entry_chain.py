@@ -5,7 +5,7 @@ A changed, missing or reordered row breaks the chain and is found when the rows 
 
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,10 @@ from genesis.engine.entries import Entry, unique_key
 _encode = msgspec.json.Encoder().encode
 _entry_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _batch_decoder: msgspec.json.Decoder[list[Entry]] = msgspec.json.Decoder(list[Entry])
+
+
+StoredRow: TypeAlias = tuple[int, bytes, int]
+"""An entry as it is read back: sequence, payload, checksum."""
 
 
 class Row(NamedTuple):
@@ -57,7 +61,7 @@ class EntryChain:
         """Go on behind a row that has been written."""
         self.sequence, self.checksum = row.sequence, row.checksum
 
-    def read(self, rows: Sequence[tuple[int, bytes, int]]) -> list[Entry]:
+    def read(self, rows: Sequence[StoredRow]) -> list[Entry]:
         """Return the entries of the next rows (sequence, payload, checksum); go on behind them.
 
         A batch is checked row by row and decoded in one go, which halves the time of a long read.
@@ -84,7 +88,7 @@ class EntryChain:
         return entries
 
 
-def _decode(row: tuple[int, bytes, int]) -> Entry:
+def _decode(row: StoredRow) -> Entry:
     """Decode one row by itself, so that a fault has its number."""
     sequence, payload, _checksum = row
     try:

@@ -25,10 +25,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from genesis.engine.entries import MILESTONES, Entry
+from genesis.engine.entries import MILESTONES, Entry, unique_key
 from genesis.errors import StorageError
 from genesis.limits import JOURNAL_LOCK_SECONDS
-from genesis.storage.entry_chain import BrokenChain, EntryChain, UnreadableEntry
+from genesis.storage.entry_chain import BrokenChain, EntryChain, StoredRow, UnreadableEntry
 
 Durability = Literal["full", "venue"]
 
@@ -192,6 +192,30 @@ class Journal:
                 self._connection.executemany(_INSERT, rows)
                 self._connection.execute("COMMIT")
         self._chain.move_to(rows[-1])
+
+    def restore(self, rows: Sequence[StoredRow]) -> list[Entry]:
+        """Append rows of another copy of this journal, byte for byte; return their entries.
+
+        Raises:
+            StorageError: A row is not the next one, not as it was written, or unknown here.
+        """
+        chain = EntryChain(self._chain.sequence, self._chain.checksum)
+        try:
+            entries = chain.read(rows)
+        except (BrokenChain, UnreadableEntry) as error:
+            raise StorageError(f"the rows for {self.path} are damaged: {error}") from error
+        with self._writing():
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                _INSERT,
+                (
+                    (sequence, unique_key(entry), payload, checksum)
+                    for (sequence, payload, checksum), entry in zip(rows, entries, strict=True)
+                ),
+            )
+            self._connection.execute("COMMIT")
+        self._chain = chain
+        return entries
 
     def snapshots(self) -> Iterator[Snapshot]:
         """Yield the snapshots that are whole and stand on the chain, the latest first."""

@@ -19,7 +19,10 @@ from genesis.storage.records.database import RecordsPlace
 _INSTALLED: Final = Path("/usr/lib/postgresql")
 _USERS: Final = ("postgres", "nobody")
 _TIMEOUT_S: Final = 60
-_QUICK: Final = "-c fsync=off -c full_page_writes=off -c max_connections=20 -c shared_buffers=16MB"
+_QUICK: Final = (
+    "-c fsync=off -c full_page_writes=off -c max_connections=20 -c shared_buffers=16MB"
+    " -c dynamic_shared_memory_type=mmap"  # in its own directory, where a killed one leaves nothing
+)
 
 
 class CannotServe(Exception):

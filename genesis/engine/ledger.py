@@ -401,7 +401,7 @@ class Ledger:
         self._raise_high_water(entry.signal, entry.attempt)
         self.protection.end_exit(entry.intent.client_order_id)
         self.state.live_orders[entry.intent.client_order_id] = order
-        if order.parent:
+        if order.is_child:
             note_child(self.state, order)
 
     def _apply_moved(self, entry: OrderMoved) -> None:
@@ -425,7 +425,8 @@ class Ledger:
         order.booked_trades.add(trade_id)
         order.booked_quantity = booked = order.booked_quantity + fill.quantity
         order.booked_amount += fill.quote_amount
-        order.filled_quantity = max(order.filled_quantity, booked)
+        if booked > order.filled_quantity:  # noqa: PLR1730 - a million times at a start
+            order.filled_quantity = booked
         if fill.fee:
             take_fee(state, order, entry)
         self._balances.apply_fill(fill, order)
@@ -439,7 +440,7 @@ class Ledger:
         if trade_id > state.last_trade_ids.get(symbol, 0):
             state.last_trade_ids[symbol] = trade_id
         state.fills_booked += 1
-        if order.parent:
+        if order.is_child:
             book_child_fill(state, order, fill, entry.at)
         if order.is_terminal:  # else it stays where it is
             self._file(order)
@@ -453,7 +454,8 @@ class Ledger:
         """Keep an order where its state says: live, or among the last settled ones."""
         state = self.state
         client_order_id = order.intent.client_order_id
-        live = state.protection.orders if order.is_protective else state.live_orders
+        is_protective = order.is_protective
+        live = state.protection.orders if is_protective else state.live_orders
         if not order.is_settled:
             if client_order_id not in live:
                 state.settled_orders.pop(client_order_id, None)
@@ -461,7 +463,8 @@ class Ledger:
                 self.protection.note(order)
             return
         live.pop(client_order_id, None)
-        self.protection.note(order)
+        if is_protective:
+            self.protection.note(order)
         settled = state.settled_orders
         settled[client_order_id] = order
         if len(settled) > SETTLED_ORDERS_KEPT + SETTLED_ORDERS_SPARE:

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from genesis.domain.child_names import parent_of
+from genesis.domain.child_names import CHILD_NUMBERS_FROM, parent_of
 from genesis.domain.orders import TERMINAL_STATES, OrderIntent, OrderState
 from genesis.engine.entries import SignalId
 from genesis.units import Amount, Nanos, Price, Quantity
@@ -57,6 +57,11 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     def is_in_flight(self) -> bool:
         """Tell whether an answer is due that says what became of a request about this order."""
         return self.state in _IN_FLIGHT
+
+    @property
+    def is_child(self) -> bool:
+        """Tell whether a parent is worked by it."""
+        return self.signal.strategy_number >= CHILD_NUMBERS_FROM
 
     @property
     def parent(self) -> int:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from genesis.domain.order_ids import LEG_STOP, OrderIdParts
-from genesis.domain.orders import Side
 from genesis.domain.positions import Position
 from genesis.engine.entries import ExitBegun
 from genesis.engine.ledger_state import ProtectionPlan, ProtectionState
@@ -113,9 +112,11 @@ class ProtectionBooks:
     def take_fill(self, order: Order, position: Position, at: Nanos) -> None:
         """Follow a fill of any order, booked to the position already."""
         intent = order.intent
-        plans = self.state.plans.setdefault(intent.strategy_id, {})
+        plans = self.state.plans.get(intent.strategy_id)
+        if plans is None:
+            plans = self.state.plans[intent.strategy_id] = {}
         plan = plans.get(intent.symbol)
-        if intent.side is Side.BUY:
+        if intent.side > 0:
             if plan is None or plan.entry != intent.client_order_id:
                 plans[intent.symbol] = ProtectionPlan(
                     entry=intent.client_order_id,

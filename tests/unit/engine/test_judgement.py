@@ -34,8 +34,8 @@ def judge(desk: Desk, wish: Signal, now: Nanos) -> None:
 
 
 def time_of(sequence: int) -> Nanos:
-    """Return a time for each signal, so far apart that no rate is met."""
-    return NOW + sequence * SECOND
+    """Return a time for each signal, so far apart that no rate is met and every pause is over."""
+    return NOW + sequence * 86_400 * SECOND
 
 
 def trade(desk: Desk, sequence: int, side: Side, price: Price, number: int = 7) -> None:

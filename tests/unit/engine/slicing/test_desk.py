@@ -17,7 +17,7 @@ from genesis.engine.slicing.schedule import Algorithm
 from genesis.errors import UsageError
 from genesis.exchange.gateway import Accepted
 from genesis.units import SCALE, Nanos, notional
-from tests.support.builders import LOT, NOW, PRICE, SECOND, VENUE_MS, fill, report
+from tests.support.builders import LOT, NOW, PRICE, SECOND, VENUE_MS, fill, report, risk_limits
 from tests.support.desk import Desk
 from tests.support.parents import WHOLE, market, opened
 
@@ -108,6 +108,24 @@ def test_what_is_not_placed_yet_is_reserved(desk: Desk) -> None:
     assert working_of_parent(desk.core.ledger.state, 1) == WHOLE // 4
     desk.core.slicing.end(1, "enough", NOW)
     assert list(claims(desk.core.ledger.state)) == []
+
+
+def test_the_rest_counts_against_everybody() -> None:
+    """Before its first child, a parent takes its room from other strategies and from its own."""
+    limits = msgspec.structs.replace(risk_limits(), exposure_bps=900)
+    desk = opened(Desk(limits=limits).start())
+
+    desk.judge(1)
+    desk.judge(1, strategy_number=8, instrument_id=1, quantity=20 * LOT)
+
+    refused = [entry for entry in desk.journal if isinstance(entry, SignalRefused)]
+    assert [entry.refusal.rule for entry in refused] == [
+        RefusalRule.CONFLICT,
+        RefusalRule.CORRELATED_EXPOSURE,
+    ]
+    desk.take(desk.core.slicing.end(1, "a test", NOW))
+    desk.judge(2, strategy_number=8, instrument_id=1, quantity=20 * LOT)
+    assert "SubmitOrder" in desk.kinds()
 
 
 def test_a_restart_goes_on_where_the_schedule_stands(desk: Desk) -> None:

@@ -8,20 +8,25 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from genesis.storage.records.database import RecordsPlace
 
 _INSTALLED: Final = Path("/usr/lib/postgresql")
 _USERS: Final = ("postgres", "nobody")
+_SETPRIV: Final = "setpriv"
 _TIMEOUT_S: Final = 60
+_POLL_S: Final = 0.05
+# No disk is waited for, and nothing of it is in /dev/shm, where tests look for what others left.
 _QUICK: Final = (
-    "-c fsync=off -c full_page_writes=off -c max_connections=20 -c shared_buffers=16MB"
-    " -c dynamic_shared_memory_type=mmap"  # in its own directory, where a killed one leaves nothing
+    "-c fsync=off -c full_page_writes=off -c max_connections=20 -c shared_buffers=16MB "
+    "-c dynamic_shared_memory_type=mmap"
 )
 
 
@@ -36,6 +41,7 @@ class PostgresServer:
         self._programs = programs
         self._directory = directory
         self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", str(self._data), "-U", "genesis", "-A", "trust", "--no-sync")
 
     @property
@@ -43,13 +49,36 @@ class PostgresServer:
         return self._directory / "data"
 
     def start(self) -> None:
-        """Start it; return when it takes connections."""
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._directory} {_QUICK}"
-        self._control("start", "-l", str(self._directory / "log"), "-o", options)
+        """Start it; return when it takes connections.
+
+        It is a child of ours that the kernel stops when we die, however that comes about.
+        """
+        socket = f"-c listen_addresses= -c unix_socket_directories={self._directory}"
+        program = str(self._programs / "postgres")
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(_SETPRIV, "--pdeathsig", "INT", *self._identity(), program),
+                    *("-D", str(self._data), *socket.split(), *_QUICK.split()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                env=self._environment(),
+            )
+        ends_at = time.monotonic() + _TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > ends_at:
+                raise CannotServe(f"it does not start: {_last_words(self._directory / 'log')}")
+            time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """Stop it at once: connections are cut, what is committed is kept."""
-        self._control("stop", "-m", "fast")
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+            process.wait(_TIMEOUT_S)
 
     def url(self, database: str) -> str:
         """Return the URL of a database, as the settings take it."""
@@ -65,32 +94,39 @@ class PostgresServer:
         """Make an empty database; return it as a place for records."""
         return RecordsPlace.on_server(self.make_database())
 
-    def _control(self, *arguments: str) -> None:
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(_TIMEOUT_S), *arguments)
+    def _answers(self) -> bool:
+        try:
+            self._run("psql", "-h", str(self._directory), "-U", "genesis", "-c", "", "postgres")
+        except CannotServe:
+            return False
+        return True
+
+    def _identity(self) -> list[str]:
+        """Return how a program is run as the other user; for our own, nothing."""
+        if self._user is None:
+            return []
+        user, group = self._user.pw_uid, self._user.pw_gid
+        return [f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(self._directory)}
 
     def _run(self, program: str, *arguments: str) -> None:
-        # A file, not a pipe: the server that pg_ctl starts would hold it open.
-        with (self._directory / "errors").open("wb") as errors:
-            self._call(program, arguments, errors)
-
-    def _call(self, program: str, arguments: Sequence[str], errors: BinaryIO) -> None:
-        user = self._user
         done = subprocess.run(
-            [str(self._programs / program), *arguments],
+            [_SETPRIV, *self._identity(), str(self._programs / program), *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
+            capture_output=True,
             cwd=self._directory,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(self._directory)},
-            user=None if user is None else user.pw_uid,
-            group=None if user is None else user.pw_gid,
-            extra_groups=None if user is None else [],
+            env=self._environment(),
             timeout=_TIMEOUT_S,
             check=False,
         )
         if done.returncode != 0:
-            words = (self._directory / "errors").read_text(errors="replace").strip()
-            raise CannotServe(f"{program} failed: {words[-400:]}")
+            raise CannotServe(f"{program} failed: {done.stderr.decode(errors='replace')[-400:]}")
+
+
+def _last_words(log: Path) -> str:
+    return log.read_text(errors="replace").strip()[-400:]
 
 
 @contextlib.contextmanager
@@ -108,17 +144,18 @@ def postgres_server() -> Iterator[PostgresServer]:
         if user is not None:
             os.chown(directory, user.pw_uid, user.pw_gid)
         server = PostgresServer(programs, directory, user)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
-            with contextlib.suppress(CannotServe):  # a test may have left it stopped
-                server.stop()
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _programs() -> Path:
+    if shutil.which(_SETPRIV) is None:
+        raise CannotServe(f"{_SETPRIV} of util-linux is not installed")
     found = sorted(_INSTALLED.glob("*/bin"), key=lambda path: float(path.parent.name))
     on_path = shutil.which("initdb")
     if found:

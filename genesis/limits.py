@@ -276,6 +276,9 @@ UNCOVERED_MAX: Final[Nanos] = 5 * NANOS_PER_SECOND  # then no position is opened
 EXITING_MAX: Final[Nanos] = 20 * NANOS_PER_SECOND  # a sale in doubt is settled in 13 s
 PROTECTION_RETRY: Final[Nanos] = 100 * NANOS_PER_MS  # doubled with every refusal in a row
 PROTECTION_DOUBLINGS: Final = 5
+LIQUIDATION_SHOWN_MAX: Final = 10
+LIQUIDATION_TOLD_EVERY: Final[Nanos] = NANOS_PER_SECOND
+PRICED_SALES_MAX: Final = 3  # in a row that sell nothing, when all is sold; then at any price
 PROTECTION_SPACING: Final[Nanos] = 500 * NANOS_PER_MS  # of replacements, as an entry fills in parts
 ENTRY_FILLING_MAX: Final[Nanos] = 250 * NANOS_PER_MS  # of an entry that cannot rest
 

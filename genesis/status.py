@@ -81,6 +81,20 @@ class RiskSummary(msgspec.Struct, frozen=True, kw_only=True):
     pauses: dict[str, str] = {}
 
 
+class LiquidationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How far it is with closing everything of ours; it `is_over` when nothing is left but dust.
+
+    `orders` are those that may still trade, `lots` and `dust` count positions. `left` names some
+    of these lots, each with what it waits for, then some of the dust.
+    """
+
+    is_over: bool
+    orders: int
+    lots: int
+    dust: int
+    left: tuple[str, ...] = ()
+
+
 class ExternalOrderSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One order of the account that is not ours, as last heard of; quantities are decimal text."""
 
@@ -198,7 +212,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     by the venue, which wants no more of some kind for `throttled_for_ms`. While the `breaker` is
     not `closed`, the venue is not trusted with orders that open a position.
     `parents` are the large orders that are worked, and the last that ended. `must_liquidate`: what
-    is held has to be sold. `risk` is what losses have left.
+    is held has to be sold, and `liquidation` says how far that is. `risk` is what losses have left.
     """
 
     state: EngineState
@@ -232,6 +246,7 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     must_liquidate: bool = False
+    liquidation: LiquidationSummary | None = None
     risk: RiskSummary = RiskSummary()
     canary: CanarySummary | None = None
     records: RecordsSummary | None = None

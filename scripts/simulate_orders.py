@@ -38,6 +38,7 @@ _FIGURES: Final = {
     "lists": "stops with targets",
     "struck": "stops and targets struck",
     "exit_dropped": "exits dropped",
+    "liquidations": "runs in which everything was closed",
     "virtual seconds": "virtual s",
 }
 

@@ -7,6 +7,7 @@ from typing import Final
 from genesis.status import (
     CanarySummary,
     ExternalSummary,
+    LiquidationSummary,
     ParentSummary,
     ProtectionSummary,
     RecordsSummary,
@@ -89,9 +90,8 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
     yield f"ledger      {_LEDGER[status.ledger_equal]}"
     if status.halt_reason:
         yield f"halted      {status.halt_reason}"
+    yield from _liquidation_lines(status.liquidation)
     yield f"protection  {_protection(status.protection)}"
-    if status.must_liquidate:
-        yield "liquidate   what is held has to be sold"
     yield from _risk_lines(status.risk)
     if status.canary is not None:
         yield f"canary      {_canary(status.canary)}"
@@ -114,6 +114,22 @@ def _page_lines(status: StatusDocument) -> Iterator[str]:
         yield f"problem     {problem}"
     yield from _process_lines(status)
     yield from _latency_lines(status)
+
+
+def _liquidation_lines(liquidation: LiquidationSummary | None) -> Iterator[str]:
+    """Show how far it is, and what is left."""
+    if liquidation is not None:
+        yield f"closing     {render_liquidation(liquidation)}"
+        for left in liquidation.left:
+            yield f"            {left}"
+
+
+def render_liquidation(liquidation: LiquidationSummary) -> str:
+    """Say how far it is with closing everything of ours."""
+    dust = f", {liquidation.dust} too small for the venue" if liquidation.dust else ""
+    if liquidation.is_over:
+        return f"everything of ours is closed{dust}"
+    return f"{liquidation.orders} orders and {liquidation.lots} positions are left{dust}"
 
 
 def _risk_lines(risk: RiskSummary) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """The account as the executor shows it to its parent: once a second, and once more at its end."""
 
+from itertools import islice
+
 from genesis.domain.orders import RefusalRule
 from genesis.engine.canary import Canary
 from genesis.engine.control import AccountSummary, PositionSummary
 from genesis.engine.coverage import CoverageFigures
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.external import ExternalActivity
+from genesis.engine.liquidation import Liquidation
 from genesis.engine.results import summarize_results
 from genesis.engine.slicing.summary import summarize_parents
 from genesis.limits import (
@@ -15,11 +18,13 @@ from genesis.limits import (
     ACCOUNT_SUSPENDED_MAX,
     EXTERNAL_SHOWN_MAX,
     EXTERNAL_SYMBOLS_SHOWN_MAX,
+    LIQUIDATION_SHOWN_MAX,
 )
 from genesis.status import (
     CanarySummary,
     ExternalOrderSummary,
     ExternalSummary,
+    LiquidationSummary,
     ProtectionSummary,
 )
 from genesis.units import NANOS_PER_MS, NANOS_PER_SECOND, Nanos, text_from_fixed
@@ -72,6 +77,7 @@ def summarize(core: ExecutionCore, now: Nanos) -> AccountSummary:
         external=_summarize_external(core.external, state.external_fills),
         halt_reason=state.halt_reason or core.entries_stopped,
         must_liquidate=state.must_liquidate,
+        liquidation=_summarize_liquidation(core.liquidation),
         risk=core.risk.summarize(),
         canary=_summarize_canary(core.canary),
         parents=summarize_parents(state, core.slicing, now),
@@ -88,6 +94,24 @@ def _summarize_protection(figures: CoverageFigures) -> ProtectionSummary:
         overdue=figures.overdue,
         longest_ms=figures.longest // NANOS_PER_MS,
         worst="" if figures.worst is None else " ".join(figures.worst),
+    )
+
+
+def _summarize_liquidation(liquidation: Liquidation) -> LiquidationSummary | None:
+    if not liquidation.is_on:
+        return None
+    left = liquidation.remainder()
+    named = (
+        f"{text_from_fixed(lots.quantity)} {lots.symbol} of {lots.strategy_id}"
+        f"{': ' if lots.why else ''}{lots.why}"
+        for lots in (*left.lots, *left.dust)
+    )
+    return LiquidationSummary(
+        is_over=left.is_nothing,
+        orders=left.orders,
+        lots=len(left.lots),
+        dust=len(left.dust),
+        left=tuple(islice(named, LIQUIDATION_SHOWN_MAX)),
     )
 
 

@@ -19,6 +19,7 @@ from genesis.limits import (
     EXTERNAL_SHOWN_MAX,
     EXTERNAL_SYMBOLS_SHOWN_MAX,
     FAILURE_MESSAGE_CHARS_MAX,
+    LIQUIDATION_SHOWN_MAX,
     PARENTS_SHOWN_MAX,
     PAUSES_SHOWN_MAX,
     RESULTS_ASSETS_MAX,
@@ -27,6 +28,7 @@ from genesis.limits import (
 from genesis.status import (
     CanarySummary,
     ExternalSummary,
+    LiquidationSummary,
     ParentSummary,
     ProtectionSummary,
     RecordsSummary,
@@ -122,9 +124,9 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     `ACCOUNT_POSITIONS_MAX` at most. `fees` are at what they were worth when they were paid, and
     `results` how well the capital does. `suspended` are symbols that take no new orders, each with
     its status. `external` is what others do on the account. `halt_reason` is why no
-    position may be opened, empty if one may; `must_liquidate` that what is held has to be sold.
-    `parents` are those that are worked and the last that ended. `protection` is how positions stand
-    at the venue.
+    position may be opened, empty if one may; `must_liquidate` that what is held has to be sold,
+    `liquidation` how far that is. `parents` are those that are worked and the last that ended.
+    `protection` is how positions stand at the venue.
     """
 
     equity: str
@@ -145,6 +147,7 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     external: ExternalSummary = ExternalSummary()
     halt_reason: str = ""
     must_liquidate: bool = False
+    liquidation: LiquidationSummary | None = None
     risk: RiskSummary = RiskSummary()
     canary: CanarySummary | None = None
     parents: tuple[ParentSummary, ...] = ()
@@ -158,6 +161,8 @@ class AccountSummary(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         assert len(self.risk.pauses) <= PAUSES_SHOWN_MAX
         assert len(self.external.symbols) <= EXTERNAL_SYMBOLS_SHOWN_MAX
         assert len(self.external.last_orders) <= EXTERNAL_SHOWN_MAX
+        left = () if self.liquidation is None else self.liquidation.left
+        assert len(left) <= LIQUIDATION_SHOWN_MAX
         assert len(self.parents) <= PARENTS_SHOWN_MAX
         assert len(self.results.best) <= RESULTS_STRATEGIES_MAX
         assert len(self.results.worst) <= RESULTS_STRATEGIES_MAX

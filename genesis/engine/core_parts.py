@@ -14,6 +14,7 @@ from genesis.engine.effects import Effect
 from genesis.engine.external import ExternalActivity
 from genesis.engine.judgement import DepthOf, Judge
 from genesis.engine.ledger import Ledger
+from genesis.engine.liquidation import Liquidation
 from genesis.engine.list_flow import ListFlow
 from genesis.engine.listing import ListingWatch
 from genesis.engine.order import Order
@@ -177,6 +178,20 @@ class CoreParts:
             standing_of=standing_of,
             rules=rules,
             epoch=self._epoch,
+        )
+
+    def make_liquidation(
+        self, flow: OrderFlow, slicing: SlicingDesk, protector: Protector
+    ) -> Liquidation:
+        """Return what closes everything of ours when that is asked for."""
+        return Liquidation(
+            ledger=self._ledger,
+            catalogue=self._catalogue,
+            books=self.books,
+            flow=flow,
+            slicing=slicing,
+            protector=protector,
+            quote_of=self.judge.quote_of,
         )
 
     def make_watch(self, flow: OrderFlow) -> AccountWatch:

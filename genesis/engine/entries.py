@@ -231,6 +231,17 @@ class TradingHalted(msgspec.Struct, frozen=True, gc=False, tag="halted"):
     must_liquidate: bool = False
 
 
+class LiquidationEnded(msgspec.Struct, frozen=True, gc=False, tag="liquidated"):
+    """Nothing of ours works at the venue any more, and nothing is held that it would take.
+
+    `dust` is what is left and too little for it: strategy, symbol, quantity. What surfaces later is
+    sold as well, for as long as the halt stands.
+    """
+
+    dust: tuple[tuple[str, str, Quantity], ...]
+    at: Nanos
+
+
 class TradingResumed(msgspec.Struct, frozen=True, gc=False, tag="resumed"):
     """A person lifted every halt. A canary that has not passed begins anew."""
 
@@ -337,6 +348,7 @@ Entry: TypeAlias = (
     | EquityMarked
     | TradingHalted
     | TradingResumed
+    | LiquidationEnded
     | RiskMoved
     | EntriesPaused
     | CanaryBegun
@@ -359,6 +371,7 @@ MILESTONES: Final = (
     CapitalAllotted,
     TradingHalted,
     TradingResumed,
+    LiquidationEnded,
     RiskMoved,
     CanaryBegun,
     CanaryPassed,

@@ -10,14 +10,7 @@ from collections.abc import Mapping, Sequence
 from genesis.domain.instruments import InstrumentCatalogue
 from genesis.domain.market import Quote
 from genesis.domain.order_lists import OrderListIntent
-from genesis.domain.orders import (
-    ExecutionReport,
-    Fill,
-    OrderIntent,
-    Refusal,
-    RefusalRule,
-    Signal,
-)
+from genesis.domain.orders import ExecutionReport, Fill, OrderIntent, Refusal, RefusalRule, Signal
 from genesis.engine.canary import CanaryRules
 from genesis.engine.core_parts import CoreParts
 from genesis.engine.effects import (
@@ -43,9 +36,7 @@ from genesis.engine.judgement import DepthOf, no_depth
 from genesis.engine.ledger import Ledger
 from genesis.engine.order_flow import OrderRules
 from genesis.engine.protection import ORDERS_PER_PAIR, ProtectionRules
-from genesis.engine.reconciliation import (
-    VenueView,
-)
+from genesis.engine.reconciliation import VenueView
 from genesis.engine.risk_engine import ApprovedOrder, ApprovedOrderList
 from genesis.engine.risk_facts import CanaryCap, RiskLimits, VenueNow
 from genesis.engine.signals.case import SignalRules
@@ -63,16 +54,16 @@ from genesis.exchange.gateway import (
     Rejected,
     SubmitOutcome,
 )
-from genesis.limits import (
-    BALANCE_DIFFERENCE_AGE,
-    RECONCILE_CONFIRM,
-)
+from genesis.limits import BALANCE_DIFFERENCE_AGE, RECONCILE_CONFIRM
 from genesis.strategies.base import StrategySpec
 from genesis.units import Amount, Nanos
 
 _PROTECTING = frozenset(
     {EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED, EngineState.STOPPING}
 )
+
+
+_ALL_IS_SOLD = Refusal(rule=RefusalRule.ENGINE_STATE, limit="RUNNING", observed="LIQUIDATING")
 
 
 class ExecutionCore:
@@ -115,8 +106,7 @@ class ExecutionCore:
             depth_of=depth_of,
             halt=self.halt,
         )
-        self._timers = parts.timers
-        self._books = parts.books
+        self._timers, self._books = parts.timers, parts.books
         self._teller = parts.teller
         self._judge = parts.judge
         self.listing = parts.listing
@@ -138,6 +128,7 @@ class ExecutionCore:
             self._dispatch,
             lambda symbol: (self.state, self.canary.cap_of(symbol)),
         )
+        self.liquidation = parts.make_liquidation(self._flow, self.slicing, self._protector)
 
     def strategy_id(self, strategy_number: int) -> str:
         """Return the name behind a permanent strategy number."""
@@ -156,7 +147,8 @@ class ExecutionCore:
     @property
     def is_protection_due(self) -> bool:
         """Tell whether `protect` has something to look at."""
-        return self._protector.is_due and self.state in _PROTECTING and self.coverage.is_on
+        is_on = self.coverage.is_on or self.liquidation.is_on
+        return is_on and self._protector.is_due and self.state in _PROTECTING
 
     @property
     def orders_due(self) -> int:
@@ -209,6 +201,8 @@ class ExecutionCore:
                 )
             ]
         name = SignalId(signal.strategy_number, signal.epoch, signal.sequence)
+        if self.liquidation.is_on and not self.ledger.is_judged(name):
+            return self._refuse(signal, name, _ALL_IS_SOLD, now)
         verdict = self._judge.judge_signal(
             signal,
             quote,
@@ -363,6 +357,8 @@ class ExecutionCore:
                 effects += self._flow.on_timer(kind, key, venue_ms=venue.time_ms, now=now)
         if self.state is EngineState.RUNNING:
             effects += self.canary.on_time(now)
+        if self.state in _PROTECTING:
+            effects += self.liquidation.sweep(now)
         return effects + self._protector.watch(now)
 
     def tell_positions(self, now: Nanos) -> list[Effect]:
@@ -372,13 +368,14 @@ class ExecutionCore:
     def halt(self, reason: str, now: Nanos, *, must_liquidate: bool = False) -> list[Effect]:
         """Stop all entries until a person resumes, and take back those that work; durable.
 
-        With `must_liquidate` what is held has to be sold, too: the ledger's state says so until
-        then, over restarts.
+        With `must_liquidate` everything of ours is closed, too (`liquidation.py`): the ledger's
+        state says so, over restarts, until a person resumes.
         """
         self.canary.pause()
         if self.state in {EngineState.RUNNING, EngineState.REDUCING}:
             self.state = next_engine_state(self.state, EngineState.HALTED)
-        return self.risk.write_halt(reason, now, must_liquidate=must_liquidate)
+        effects = self.risk.write_halt(reason, now, must_liquidate=must_liquidate)
+        return effects + (self.liquidation.sweep(now) if self.state in _PROTECTING else [])
 
     def _stop_entries(self, why: str) -> list[Effect]:
         """Let pass what shrinks a position, and no more, until the executor is started again."""
@@ -398,17 +395,21 @@ class ExecutionCore:
         accepted = self.comparison.accept(now) if accept_differences else []
         if self.state is EngineState.HALTED:
             self.state = next_engine_state(self.state, EngineState.RUNNING)
+        self._protector.touch_all()
         return [
             self._books.record(*accepted, *self.risk.counted_anew(now), TradingResumed(now)),
             Announce("trading_resumed", {"accepted": len(accepted)}),
         ]
 
-    def begin_stop(self, now: Nanos) -> list[Effect]:
+    def begin_stop(self, now: Nanos, *, lets_go: bool = False) -> list[Effect]:
         """Take no more signals, and cancel what works: nobody will be watching it.
 
-        What protects positions stays at the venue: that is what it is for.
+        What protects positions stays at the venue, since that is what it is for, unless everything
+        is to be let go of.
         """
         self.state = next_engine_state(self.state, EngineState.STOPPING)
+        if lets_go:
+            self._protector.let_go()
         effects = self._protector.drop_exits("the engine stops", now)
         for order in list(self.ledger.state.live_orders.values()):
             effects += self._flow.cancel(order, now)

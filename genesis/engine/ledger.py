@@ -30,6 +30,7 @@ from genesis.engine.entries import (
     ExternalFillBooked,
     FeesValued,
     FillBooked,
+    LiquidationEnded,
     OrderMoved,
     OrderPrepared,
     OrderTested,
@@ -125,6 +126,7 @@ class Ledger:
         | EntriesCompleted
         | TradingHalted
         | TradingResumed
+        | LiquidationEnded
         | RiskMoved
         | EntriesPaused
         | StoppedCleanly,
@@ -153,29 +155,32 @@ class Ledger:
                 state.incomplete_since = since if earlier is None else min(since, earlier)
             case EntriesCompleted():
                 state.incomplete_since = None
-            case TradingHalted() | TradingResumed() | RiskMoved() | EntriesPaused():
-                self._apply_to_risk(entry)
             case StoppedCleanly():
                 state.stopped_cleanly = True
+            case _:
+                self._apply_to_risk(entry)
 
     def _apply_to_risk(
-        self, entry: TradingHalted | TradingResumed | RiskMoved | EntriesPaused
+        self, entry: TradingHalted | TradingResumed | LiquidationEnded | RiskMoved | EntriesPaused
     ) -> None:
         """Fold in what stops entries, and what lets them go on."""
         state = self.state
         match entry:
             case TradingHalted(reason=reason, strategy_id=None):
                 state.halt_reason = reason
-                state.must_liquidate |= entry.must_liquidate
+                if entry.must_liquidate:
+                    state.must_liquidate, state.liquidated_at = True, 0
             case TradingHalted(reason=reason, strategy_id=str(strategy_id)):
                 state.halted_strategies[strategy_id] = reason
             case TradingResumed():
                 state.halt_reason = ""
-                state.must_liquidate = False
+                state.must_liquidate, state.liquidated_at = False, 0
                 state.halted_strategies.clear()
                 if state.risk.state is RiskState.HALTED:
                     state.risk, state.risk_cause = resumed(state.risk), ""
                 self._restart_canary()
+            case LiquidationEnded(at=at):
+                state.liquidated_at = at
             case RiskMoved(standing=standing, cause=cause):
                 state.risk, state.risk_cause = standing, cause
             case EntriesPaused():

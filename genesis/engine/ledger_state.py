@@ -11,7 +11,7 @@ from genesis.engine.risk_state import Pause, RiskStanding
 from genesis.engine.slicing.parent import ParentOrder
 from genesis.units import Amount, Nanos, Price
 
-FOLD_VERSION: Final = 8
+FOLD_VERSION: Final = 9
 """To be raised with every change of what entries add up to: stored states are then passed over."""
 
 
@@ -64,8 +64,8 @@ class LedgerState(msgspec.Struct, kw_only=True):
     `external_trades` are those booked since, each with its time. `parents` are those that are
     worked, by number; of the ended ones the last are kept.
     `live_orders` are those that strategies wished for; the orders of protection are kept beside
-    them. While `must_liquidate`, a halt stands that wants all lots of ours sold. `pauses` are of
-    instruments.
+    them. While `must_liquidate`, a halt stands that wants all lots of ours sold; `liquidated_at` is
+    when they first were, 0 until then. `pauses` are of instruments.
 
     `fees` are by asset, `fees_paid` all of them in the quote asset, each at its worth when it was
     paid; `unvalued_fees`, by strategy, symbol and asset, have no price yet. `pairs` are base and
@@ -102,6 +102,7 @@ class LedgerState(msgspec.Struct, kw_only=True):
     halt_reason: str = ""
     halted_strategies: dict[str, str] = msgspec.field(default_factory=dict)
     must_liquidate: bool = False
+    liquidated_at: Nanos = 0
     risk: RiskStanding = RiskStanding()
     risk_cause: str = ""
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)

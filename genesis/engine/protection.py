@@ -27,11 +27,13 @@ from genesis.domain.order_ids import LEG_STOP, LEG_TARGET
 from genesis.domain.positions import Position
 from genesis.engine.ledger_state import ProtectionPlan
 from genesis.engine.order import Order
-from genesis.units import Nanos, Price, Quantity
+from genesis.limits import PRICED_SALES_MAX
+from genesis.units import NANOS_PER_SECOND, Nanos, Price, Quantity
 
 BASIS_POINTS: Final = 10_000
 ORDERS_PER_PAIR: Final = 2
 """As the venue counts a stop and its target."""
+EVERYTHING_SOLD: Final = "everything is sold"
 
 
 class ProtectionRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +42,37 @@ class ProtectionRules(msgspec.Struct, frozen=True, kw_only=True):
     `stop_bps` is how far a default stop is below what the lots have cost. With `trailing_bps` a
     stop follows the bid at that distance, in steps of `trailing_step_bps`, and never falls. With
     `hold_max` a position is sold that long after its last entry. 0 switches either off.
+    When all is sold, a bid no older than `data_age_max` says at which price: no more than
+    `sale_collar_bps` below it.
     """
 
     stop_bps: int = 200
     trailing_bps: int = 0
     trailing_step_bps: int = 10
     hold_max: Nanos = 0
+    data_age_max: Nanos = 2 * NANOS_PER_SECOND
+    sale_collar_bps: int = 500
+
+    def lowest_price(self, bid_price: Price) -> Price:
+        """Return for how little lots are sold when all are sold, at this bid."""
+        return bid_price - bid_price * self.sale_collar_bps // BASIS_POINTS
+
+
+class Goal(enum.Enum):
+    """What is wanted of a position.
+
+    STOPPED: a live stop over all its lots. BARE: nothing of ours at the venue. SOLD: all its lots
+    sold, as far as the venue takes them.
+    """
+
+    STOPPED = "stopped"
+    BARE = "bare"
+    SOLD = "sold"
+
+    @property
+    def reason(self) -> str:
+        """Return why an exit that a strategy wished for is not sent."""
+        return f"every position is to be {self.value}"
 
 
 class Cover(enum.Enum):
@@ -68,7 +95,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     `protective` are its unsettled orders of protection. `is_filling`: an entry that cannot rest is
     about to end, so that its fills are all but complete. `selling` are the lots of its strategy's
     working exits. `exit_waits`: one waits for the lots. `was_refused`: the venue refused the last
-    pair.
+    pair. `sales_in_vain` are the last sales that sold nothing.
     """
 
     instrument: Instrument
@@ -80,6 +107,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     selling: Quantity = 0
     exit_waits: bool = False
     was_refused: bool = False
+    goal: Goal = Goal.STOPPED
+    sales_in_vain: int = 0
 
     @property
     def lots(self) -> Quantity:
@@ -104,10 +133,14 @@ class PlaceProtection(msgspec.Struct, frozen=True):
 
 
 class SellNow(msgspec.Struct, frozen=True):
-    """Sell these lots at the market: an end of the position has been reached already."""
+    """Sell these lots at once: an end of the position has been reached already.
+
+    For no less than `limit_price`; 0 for whatever the market gives.
+    """
 
     quantity: Quantity
     reason: str
+    limit_price: Price = 0
 
 
 class SendExit(msgspec.Struct, frozen=True):
@@ -126,11 +159,12 @@ def next_step(holding: Holding, rules: ProtectionRules, now: Nanos) -> Step:
         return Keep()  # it is being sold
     if protective:
         return Keep() if _fits(holding, rules, now) else CancelProtection()
+    if holding.goal is not Goal.STOPPED:
+        return _closing_step(holding, rules, now)
     if holding.exit_waits:
         return SendExit()
-    if holding.is_filling or is_dust(holding, rules):
-        return Keep()
-    return _open_step(holding, rules, now)
+    is_ready = not (holding.is_filling or is_dust(holding, rules))
+    return _open_step(holding, rules, now) if is_ready else Keep()
 
 
 def cover_of(holding: Holding, rules: ProtectionRules) -> Cover:
@@ -146,8 +180,24 @@ def cover_of(holding: Holding, rules: ProtectionRules) -> Cover:
 
 
 def is_dust(holding: Holding, rules: ProtectionRules) -> bool:
-    """Tell whether a position is too small for a stop: at its price the venue would not take it."""
+    """Tell whether a position is too small for a stop: at its price the venue would not take it.
+
+    One that is to be sold is valued at the market, as `is_unsellable` says.
+    """
+    if holding.goal is Goal.SOLD:
+        return is_unsellable(holding.instrument, holding.position, holding.lots, holding.quote)
     return not holding.instrument.is_sellable(stop_of(holding, rules), holding.lots)
+
+
+def is_unsellable(
+    instrument: Instrument, position: Position, lots: Quantity, quote: Quote | None
+) -> bool:
+    """Tell whether the venue takes no sale of these lots, valued at the last bid that was heard.
+
+    Where none was heard, they are valued at what they have cost.
+    """
+    price = position.average_entry_price if quote is None else quote.bid_price
+    return not instrument.is_sellable(price, lots)
 
 
 def stop_of(holding: Holding, rules: ProtectionRules) -> Price:
@@ -167,7 +217,8 @@ def stop_of(holding: Holding, rules: ProtectionRules) -> Price:
 
 def _fits(holding: Holding, rules: ProtectionRules, now: Nanos) -> bool:
     """Tell whether what is live is what is wanted."""
-    if holding.exit_waits or _is_held_too_long(holding, rules, now):
+    is_wanted = holding.goal is Goal.STOPPED and not holding.exit_waits
+    if not is_wanted or _is_held_too_long(holding, rules, now):
         return False
     stop = next((order for order in holding.protective if order.leg == LEG_STOP), None)
     if stop is None:
@@ -179,6 +230,25 @@ def _fits(holding: Holding, rules: ProtectionRules, now: Nanos) -> bool:
     if stop.working_quantity != _coverable(holding):
         return False
     return stop.intent.trigger_price >= stop_of(holding, rules)
+
+
+def _closing_step(holding: Holding, rules: ProtectionRules, now: Nanos) -> Step:
+    """Return what to do for a position without live protection that is not to be held on to.
+
+    Only lots that no other order may sell are for sale: one that works, or is in doubt, has its
+    end first. What they are sold for is bounded, so that an empty book does not give them away, as
+    long as the market is heard and has lately taken something at such a price.
+    """
+    if holding.goal is Goal.BARE:
+        return Keep()
+    if is_unsellable(holding.instrument, holding.position, holding.lots, holding.quote):
+        return Keep()
+    quote, limit_price = holding.quote, 0
+    if quote is not None and now - quote.received_at <= rules.data_age_max:
+        limit_price = holding.instrument.floor_price(rules.lowest_price(quote.bid_price))
+    if holding.sales_in_vain >= PRICED_SALES_MAX:
+        limit_price = 0
+    return SellNow(_coverable(holding), EVERYTHING_SOLD, limit_price)
 
 
 def _open_step(holding: Holding, rules: ProtectionRules, now: Nanos) -> Step:

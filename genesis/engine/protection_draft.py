@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from genesis.domain.instruments import Instrument
 from genesis.domain.order_ids import OrderIdParts, order_list_ids
 from genesis.domain.order_lists import OrderListIntent
@@ -41,9 +43,17 @@ class ProtectionDraft:
         """Return a stop that sells at the market when it is reached."""
         return self._intent(self._ids.stop, OrderType.STOP_LOSS, quantity, trigger_price=stop_price)
 
-    def sale(self, quantity: Quantity) -> OrderIntent:
-        """Return a sale at the market, now."""
-        return self._intent(self._ids.stop, OrderType.MARKET, quantity)
+    def sale(self, quantity: Quantity, reference_price: Price = 0) -> OrderIntent:
+        """Return a sale at the market, now; without a quote it is valued at the reference."""
+        intent = self._intent(self._ids.stop, OrderType.MARKET, quantity)
+        return msgspec.structs.replace(intent, reference_price=reference_price)
+
+    def priced_sale(self, quantity: Quantity, limit_price: Price) -> OrderIntent:
+        """Return a sale of what the market takes at this price or a better one, now."""
+        intent = self._intent(self._ids.stop, OrderType.LIMIT, quantity, limit_price=limit_price)
+        return msgspec.structs.replace(
+            intent, time_in_force=TimeInForce.IOC, expires_at=self._now + NANOS_PER_SECOND
+        )
 
     def _intent(
         self,

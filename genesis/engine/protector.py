@@ -39,6 +39,7 @@ from genesis.engine.protection import (
     ORDERS_PER_PAIR,
     CancelProtection,
     Cover,
+    Goal,
     Holding,
     Keep,
     PlaceProtection,
@@ -122,6 +123,7 @@ class Protector:
         self._account_tag = account_tag
         self._epoch = epoch
         self._sequence = 0
+        self._lets_go = False
         self._waits: dict[PositionKey, _Waits] = {}
 
     @property
@@ -131,10 +133,22 @@ class Protector:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether every position that can be covered is, and nothing is on its way."""
+        """Tell whether every position that can be covered is, and nothing is on its way.
+
+        Where everything is let go of: whether that has ended.
+        """
         protection = self._ledger.state.protection
+        if self.goal is Goal.BARE:
+            return not (protection.orders or protection.exits)
         is_moving = any(order.is_in_flight for order in protection.orders.values())
         return not (is_moving or protection.exits or self._coverage.awaiting)
+
+    @property
+    def goal(self) -> Goal:
+        """Return what is wanted of every position now."""
+        if self._ledger.state.must_liquidate:
+            return Goal.SOLD
+        return Goal.BARE if self._lets_go else Goal.STOPPED
 
     @property
     def orders_due(self) -> int:
@@ -149,22 +163,33 @@ class Protector:
         effects: list[Effect] = []
         for begun in list(self._ledger.state.protection.exits.values()):
             effects += self._drop(begun, "the executor was restarted", now)
+        self.touch_all()
+        return effects
+
+    def obstacle(self, position: PositionKey) -> str:
+        """Return by which rule the last thing that was to be sent for a position was refused."""
+        waits = self._waits.get(position)
+        return "" if waits is None else waits.told
+
+    def let_go(self) -> None:
+        """Have all protection canceled, and place none from now on, for as long as this life."""
+        self._lets_go = True
+        self.touch_all()
+
+    def touch_all(self) -> None:
+        """Look at every position."""
         for strategy_id, held in self._ledger.state.positions.items():
             for symbol, position in held.items():
                 if position.quantity > 0:
                     self._books.touched[strategy_id, symbol] = None
         for order in self._ledger.state.protection.orders.values():
             self._books.touch(order)
-        return effects
 
     def look_at_all(self) -> None:
         """Look at every position that may follow the market or the clock."""
         if not (self._rules.trailing_bps or self._rules.hold_max):
             return
-        for strategy_id, held in self._ledger.state.positions.items():
-            for symbol, position in held.items():
-                if position.quantity > 0:
-                    self._books.touched[strategy_id, symbol] = None
+        self.touch_all()
 
     def on_timer(self, key: str) -> None:
         """Look at a position that had to wait."""
@@ -233,8 +258,10 @@ class Protector:
             return []  # not traded in this run: whatever protects it stays at the venue
         begun = self._ledger.protection.waiting_exit(strategy_id, symbol)
         effects: list[Effect] = []
-        if begun is not None and now > begun.intent.expires_at:
-            effects += self._drop(begun, "expired before its lots were let go of", now)
+        if begun is not None and self.goal is not Goal.STOPPED:
+            effects, begun = self._drop(begun, self.goal.reason, now), None
+        elif begun is not None and now > begun.intent.expires_at:
+            effects = self._drop(begun, "expired before its lots were let go of", now)
             begun = None
         holding = self._holding(position, instrument, begun, now)
         self._note_cover(position, cover_of(holding, self._rules), now)
@@ -256,6 +283,10 @@ class Protector:
         strategy_id, symbol = position
         ledger = self._ledger
         waits = self._waits.get(position)
+        if waits is not None and self.goal is Goal.SOLD:
+            last = ledger.find_order(waits.last_stop)
+            if last is not None and last.booked_quantity:
+                waits.refused, waits.not_before = 0, 0  # it sells: on with the rest
         return Holding(
             instrument=instrument,
             position=ledger.position(strategy_id, symbol),
@@ -270,6 +301,8 @@ class Protector:
             ),
             exit_waits=begun is not None,
             was_refused=waits is not None and self._was_rejected(waits.last_stop),
+            goal=self.goal,
+            sales_in_vain=0 if waits is None else waits.refused,
         )
 
     def _was_rejected(self, client_order_id: str) -> bool:
@@ -379,10 +412,9 @@ class Protector:
             if isinstance(pair, ApprovedOrderList):
                 return self._lists.submit(pair, signal=signal, venue_ms=venue_ms, now=now)
         if isinstance(step, SellNow):
-            intent = draft.sale(step.quantity)
+            verdict = self._approve_sale(draft, position, step, now)
         else:
-            intent = draft.stop(step.quantity, step.stop_price)
-        verdict = self._approve(intent, now)
+            verdict = self._approve(draft.stop(step.quantity, step.stop_price), now)
         if isinstance(verdict, Refusal):
             if verdict.rule is RefusalRule.SUSPENDED:
                 self._doubt_listing(now)  # it may be over
@@ -401,6 +433,17 @@ class Protector:
             why = {"strategy": strategy_id, "symbol": symbol, "reason": step.reason}
             effects.append(Announce("position_sold_by_protection", {**why}, severity="warning"))
         return effects
+
+    def _approve_sale(
+        self, draft: ProtectionDraft, position: PositionKey, step: SellNow, now: Nanos
+    ) -> ApprovedOrder | Refusal:
+        """Approve a sale at once: at its price, else at the market, whatever that is."""
+        if step.limit_price:
+            verdict = self._approve(draft.priced_sale(step.quantity, step.limit_price), now)
+            if isinstance(verdict, ApprovedOrder):
+                return verdict
+        cost = self._ledger.position(*position).average_entry_price
+        return self._approve(draft.sale(step.quantity, cost), now)
 
     def _put_off(
         self, position: PositionKey, waits: _Waits, reason: str, now: Nanos

@@ -158,6 +158,8 @@ def protection_rules(settings: Settings) -> ProtectionRules | None:
         trailing_bps=_basis_points(protection.trailing),
         trailing_step_bps=_basis_points(protection.trailing_step),
         hold_max=protection.hold_max_s * NANOS_PER_SECOND,
+        data_age_max=settings.risk.data_max_age_ms * NANOS_PER_MS,
+        sale_collar_bps=settings.risk.price_collar_bps,
     )
 
 

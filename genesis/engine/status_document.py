@@ -193,6 +193,7 @@ def _with_account(document: StatusDocument, account: AccountSummary) -> StatusDo
         external=account.external,
         halt_reason=account.halt_reason,
         must_liquidate=account.must_liquidate,
+        liquidation=account.liquidation,
         risk=account.risk,
         canary=account.canary,
         parents=account.parents,

@@ -126,7 +126,10 @@ class Checker:
         """
         for number, (strategy_id, instrument) in holders.items():
             is_excused = (
-                not is_calm or core is None or _is_busy(core, strategy_id, instrument.symbol)
+                not is_calm
+                or core is None
+                or core.liquidation.is_on
+                or _is_busy(core, strategy_id, instrument.symbol)
             )
             if is_excused or self._is_covered(venue, number, instrument):
                 self._uncovered_since.pop(number, None)
@@ -179,6 +182,16 @@ class Checker:
                     f"position differs: {strategy_id} ours {text_from_fixed(held)}, "
                     f"venue {text_from_fixed(self.net_of(number))}"
                 )
+
+    def check_closed(self, venue: Venue, holders: Holders) -> None:
+        """Everything of ours is closed: no order is open, and no lots that the venue would take."""
+        for number, (strategy_id, instrument) in holders.items():
+            lots = instrument.floor_quantity(self.net_of(number))
+            if instrument.is_sellable(venue.price_of(instrument.symbol), lots):
+                self.violate(f"left unsold: {strategy_id} {text_from_fixed(lots)}")
+        for order in venue.orders:
+            if order.is_open and not order.is_external:
+                self.violate(f"left open: {order.intent.client_order_id}")
 
     def _check_moves(self, entries: Iterable[Entry]) -> None:
         """I10: nothing leaves a terminal state. I7: an id is prepared once."""

@@ -56,6 +56,7 @@ class Faults:
     halt_every: Nanos = _NEVER
     strike_every: Nanos = _NEVER
     stale_quote_share: float = 0.0
+    liquidate_share: float = 0.0
 
     def calm(self) -> None:
         """End all faults, for good."""
@@ -119,4 +120,5 @@ def swarm(chance: random.Random) -> Faults:
         stale_quote_share=share(0.1),
         halt_every=every(5 * SECOND, 60 * SECOND),
         strike_every=every(2 * SECOND, 30 * SECOND),
+        liquidate_share=share(0.5),
     )

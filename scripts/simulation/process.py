@@ -49,6 +49,7 @@ _TRADING: Final = (EngineState.RUNNING, EngineState.REDUCING, EngineState.HALTED
 _TICK: Final[Nanos] = 100 * MS
 _TELL_PERIOD: Final[Nanos] = 1 * SECOND
 _MARK_PERIOD: Final[Nanos] = 10 * SECOND
+LIQUIDATED: Final = "a person wants everything closed"
 _HANG: Final[Nanos] = 12 * SECOND
 
 
@@ -262,6 +263,11 @@ class ExecutorProcess:
     def resume(self) -> None:
         """Obey a person who has looked into a halt."""
         self._enact(self.core.resume(self._clock.now(), accept_differences=True))
+
+    def liquidate(self) -> None:
+        """Obey a person who wants everything closed; one who is not heard says it again."""
+        if self.core.state in _TRADING and not self.core.liquidation.is_on:
+            self._enact(self.core.halt(LIQUIDATED, self._clock.now(), must_liquidate=True))
 
     def stop(self) -> None:
         """Stop in order: cancel, follow what is in flight for a while, write the end."""

@@ -27,7 +27,7 @@ from scripts.simulation.clocks import EngineClockModel, VenueClockEstimate
 from scripts.simulation.controls import Parts
 from scripts.simulation.disk import Disk
 from scripts.simulation.faults import MS, SECOND, Faults, happens, swarm
-from scripts.simulation.process import Ending, ExecutorProcess, Injury
+from scripts.simulation.process import LIQUIDATED, Ending, ExecutorProcess, Injury
 from scripts.simulation.protective_venue import ProtectiveVenue
 from scripts.simulation.rulebook import (
     CAPITAL,
@@ -108,6 +108,7 @@ class World:
         self._strategies = self._roster()
         self._is_person_called = False
         self._is_calm = False
+        self._is_to_liquidate = happens(self.chance, self.plan.faults.liquidate_share)
 
     def run(self) -> list[str]:
         """Live through the whole run and return its violations."""
@@ -187,7 +188,10 @@ class World:
         self.checker.on_announce(announced)
         self.counts[announced.event] += 1
         if announced.event == "trading_halted":
-            if not self._venue.transfers:  # trades of others are found by their ids
+            is_wanted = announced.fields["reason"] == LIQUIDATED
+            if (
+                not self._venue.transfers and not is_wanted
+            ):  # trades of others are found by their ids
                 self.checker.violate(f"halted without a cause: {announced.fields}")
             self._call_person()
         elif announced.event == "engine_recovered" and announced.fields["state"] == "HALTED":
@@ -320,6 +324,8 @@ class World:
         self._repeat(faults.halt_every, self._venue.halt)
         self._repeat(faults.strike_every, self._venue.strike)
         self._repeat(5 * SECOND, self._disk.sync)
+        if self._is_to_liquidate:
+            self._schedule.after(self.chance.randrange(self.plan.chaos), self._liquidate)
 
     def _repeat(self, mean: Nanos, action: Action) -> None:
         """Do something now and then, while the world is not calm."""
@@ -350,6 +356,19 @@ class World:
         if self._process is not None:
             is_power = happens(self.chance, self.faults.power_share)
             self._process.end(Ending.POWER_CUT if is_power else Ending.KILLED, "at any time")
+
+    def _liquidate(self) -> None:
+        """Have everything closed, asking until that is so; then it may all begin again."""
+        process = self._process
+        if process is not None and process.core.ledger.state.liquidated_at:
+            self._is_to_liquidate = False
+            self.counts["liquidations"] += 1
+            self.checker.check_closed(self._venue, self._holders())
+            process.run(process.resume)
+            return
+        if process is not None:
+            process.run(process.liquidate)
+        self._schedule.after(SECOND, self._liquidate)
 
     def _cut(self) -> None:
         if self._process is not None:
@@ -392,6 +411,8 @@ class World:
         def decide() -> None:
             self._is_person_called = False
             process = self._process
+            if self._is_to_liquidate and process and process.core.liquidation.is_on:
+                return
             if process is not None and process.core.ledger.state.halt_reason:
                 self.note("resumes")
                 process.run(process.resume)
@@ -409,6 +430,7 @@ class World:
         process = self._process
         return (
             process is not None
+            and not self._is_to_liquidate
             and process.core.is_drained
             and self._is_ledger_equal(process.core)
             and not self._rings

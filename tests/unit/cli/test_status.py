@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from genesis.cli.status import render_health, render_status_line, render_status_page
-from genesis.status import RiskSummary, StatusDocument
+from genesis.status import LiquidationSummary, RiskSummary, StatusDocument
 from tests.support.statuses import TRADING
 
 
@@ -82,14 +82,22 @@ def test_the_page_says_what_losses_have_left() -> None:
         day_loss="12.345",
         pauses={"BTCUSDT": "flash_crash: fell 600 bps"},
     )
-    status = msgspec.structs.replace(TRADING, risk=risk, must_liquidate=True)
+    left = ("0.5 BTCUSDT of ema_cross-1: suspended",)
+    closing = LiquidationSummary(is_over=False, orders=2, lots=1, dust=1, left=left)
+    status = msgspec.structs.replace(TRADING, risk=risk, liquidation=closing)
     page = render_status_page(status)
     assert (
         "risk        reduced: 5000.00000000, 5.00 % of 100000.00000000 below the highest equity; "
         "5,000.00 below the highest equity, 12.34 lost today\n"
     ) in page
     assert "paused      BTCUSDT: flash_crash: fell 600 bps\n" in page
-    assert "liquidate   what is held has to be sold\n" in page
+    assert (
+        "closing     2 orders and 1 positions are left, 1 too small for the venue\n"
+        "            0.5 BTCUSDT of ema_cross-1: suspended\n"
+    ) in page
+    over = msgspec.structs.replace(closing, is_over=True, orders=0, lots=0, dust=0, left=())
+    page_of_end = render_status_page(msgspec.structs.replace(status, liquidation=over))
+    assert "closing     everything of ours is closed\n" in page_of_end
     assert "RISK REDUCED" in render_status_line(status)
     assert "risk        active; 0.00 below" in render_status_page(TRADING)
 

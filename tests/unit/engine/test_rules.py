@@ -91,10 +91,16 @@ def test_signals_are_judged_in_exact_parts() -> None:
 
 def test_protection_has_rules_unless_it_is_switched_off() -> None:
     """Shares become basis points; the default stop is 2 % below what the lots cost."""
-    assert protection_rules(Settings()) == ProtectionRules(stop_bps=200)
+    assert protection_rules(Settings()) == ProtectionRules(
+        stop_bps=200, data_age_max=2 * SECOND, sale_collar_bps=100
+    )
     off = Settings.model_validate({"protection": {"enabled": False}})
     assert protection_rules(off) is None
     following = {"stop": "0.01", "trailing": "0.015", "trailing_step": "0.002", "hold_max_s": 60}
     assert protection_rules(Settings.model_validate({"protection": following})) == ProtectionRules(
-        stop_bps=100, trailing_bps=150, trailing_step_bps=20, hold_max=60 * SECOND
+        stop_bps=100,
+        trailing_bps=150,
+        trailing_step_bps=20,
+        hold_max=60 * SECOND,
+        sale_collar_bps=100,
     )

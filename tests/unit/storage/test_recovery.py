@@ -174,7 +174,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(path: Path) -> None:
 
 def test_the_fold_has_a_version() -> None:
     """Whoever changes what is stored of the state raises it, and this list with it."""
-    assert FOLD_VERSION == 8
+    assert FOLD_VERSION == 9
     assert LedgerState.__struct_fields__ == (
         "fold_version",
         "written_at",
@@ -205,6 +205,7 @@ def test_the_fold_has_a_version() -> None:
         "halt_reason",
         "halted_strategies",
         "must_liquidate",
+        "liquidated_at",
         "risk",
         "risk_cause",
         "pauses",

@@ -49,7 +49,7 @@ def entries_worth(engine: LiveProgram) -> tuple[list[Decimal], list[Decimal]]:
 def test_it_trades_small_through_a_crash_until_its_time_is_over(tmp_path: Path) -> None:
     """Every order was tried before, none is above the cap; the executor's death skips nothing."""
     with LiveProgram(
-        tmp_path / "state", tmp_path / "report.json", "canary.duration_s=4", *OVERRIDES
+        tmp_path / "state", tmp_path / "report.json", "canary.duration_s=8", *OVERRIDES
     ) as engine:
         engine.wait_until_running()
         status = engine.wait_for(lambda status: phase_of(status) == "capped" and status.fills > 1)

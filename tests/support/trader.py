@@ -15,6 +15,7 @@ from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.ledger import Ledger
 from genesis.engine.order import Order
+from genesis.engine.protection import ProtectionRules
 from genesis.engine.risk_facts import RiskLimits
 from genesis.exchange.binance.signing import make_signer
 from genesis.exchange.gateway import Gateway, UserEvent
@@ -73,6 +74,7 @@ class Trader:
         limits: RiskLimits | None = None,
         events: EventLog | None = None,
         recv_window_ms: int = 2_000,
+        protection: ProtectionRules | None = None,
     ) -> None:
         self.gateway = gateway
         self.catalogue = catalogue
@@ -90,6 +92,7 @@ class Trader:
             capital=CAPITAL,
             ledger=Ledger(),
             epoch=1,
+            protection_rules=protection,
         )
         counts = memoryview(bytearray(8 * BUCKETS * len(Stage))).cast("Q")
         self.engine = TradingEngine(
@@ -151,6 +154,7 @@ class Trader:
         side: Side = Side.BUY,
         time_in_force: TimeInForce = TimeInForce.GTC,
         quantity: Quantity = LOT,
+        target_price: Price = 0,
     ) -> None:
         """Take a signal for a lot unless told otherwise, good for a minute."""
         self._signals += 1
@@ -161,6 +165,7 @@ class Trader:
             order_type=order_type,
             time_in_force=time_in_force,
             limit_price=limit_price,
+            target_price=target_price,
             position=self.position(),
             expires_at=self.clock.now() + 60 * NANOS_PER_SECOND,
             received_at=self.clock.now(),
@@ -170,7 +175,10 @@ class Trader:
 
 @asynccontextmanager
 async def trading_at_a_venue(
-    *symbols: str, config: VenueConfig | None = None, recv_window_ms: int = 2_000
+    *symbols: str,
+    config: VenueConfig | None = None,
+    recv_window_ms: int = 2_000,
+    protection: ProtectionRules | None = None,
 ) -> AsyncIterator[tuple[Trader, VenueServer, str]]:
     """Start an engine on a venue of its own; yield also the venue and its address."""
     events = EngineEvents()
@@ -191,6 +199,7 @@ async def trading_at_a_venue(
                 EngineClock.start(),
                 events=events,
                 recv_window_ms=recv_window_ms,
+                protection=protection,
             )
             events.engine = trader.engine
             await trader.engine.start("boot")

@@ -56,6 +56,7 @@ class Safeguard:
 _SIMULATOR: Final = "tests/unit/scripts/simulation/test_world.py"
 _ORDER_FLOW: Final = "tests/unit/engine/test_order_flow.py"
 _ENGINE: Final = "tests/unit/test_trading_engine.py"
+_PROTECTOR: Final = "tests/unit/engine/test_protector.py"
 _SLICING: Final = "tests/unit/engine/slicing/test_desk.py"
 
 SAFEGUARDS: Final = (
@@ -89,6 +90,27 @@ SAFEGUARDS: Final = (
         source="    if not case.context.is_judged:\n",
         replacement="    if True:\n",
         tests=("tests/unit/engine/test_execution.py", _SIMULATOR),
+    ),
+    Safeguard(
+        name="lots let go of before they are sold",
+        path="genesis/engine/execution.py",
+        source="        must_wait = self._protector.must_wait(approved.intent)\n",
+        replacement="        must_wait = False\n",
+        tests=(_PROTECTOR, _SIMULATOR),
+    ),
+    Safeguard(
+        name="one stop at a time",
+        path="genesis/engine/protection.py",
+        source="        return Keep() if _fits(holding, rules, now) else CancelProtection()\n",
+        replacement="        pass\n",
+        tests=("tests/unit/engine/test_protection.py", _PROTECTOR, _SIMULATOR),
+    ),
+    Safeguard(
+        name="entries stop without stops",
+        path="genesis/engine/prudence.py",
+        source="    if not case.facts.unprotected_for:\n",
+        replacement="    if True:\n",
+        tests=("tests/unit/engine/test_risk_engine.py", _PROTECTOR),
     ),
     Safeguard(
         name="trades booked once",

@@ -17,7 +17,7 @@ from genesis.credentials import load_credentials
 from genesis.domain.orders import OrderReport, Signal
 from genesis.engine.account_claim import fault_of_account, fault_of_capital
 from genesis.engine.account_summary import summarize
-from genesis.engine.control import Drain, Drained, Instruct, Stop
+from genesis.engine.control import Drain, Drained, Instruct, Stop, StopPolicy
 from genesis.engine.engine import TradingEngine
 from genesis.engine.execution import ExecutionCore
 from genesis.engine.fact_counters import count_facts
@@ -198,7 +198,8 @@ class _Executor:
                 if isinstance(message, (Drain, Stop)) and not trading.done():
                     trading.cancel()
                     await asyncio.gather(trading, return_exceptions=True)
-                    await self._drain()
+                    policy = message.policy if isinstance(message, Drain) else "hold"
+                    await self._drain(policy)
                 if isinstance(message, Drain):
                     self._context.control.send(Drained())
                 if isinstance(message, Instruct):
@@ -301,17 +302,25 @@ class _Executor:
             if not busy:
                 await self._parking.park()
 
-    async def _drain(self) -> None:
+    async def _drain(self, policy: StopPolicy) -> None:
         """Cancel what works and follow what is in flight to its end, within a bound.
 
-        What is still in doubt then stays in the journal, and the next start resolves it.
+        What is still in doubt then stays in the journal, and the next start resolves it. So does
+        what could not be sold in time: its halt stands, and the next start goes on with it. With
+        all of it sold, a halt that was only for this stop is lifted again.
         """
-        await self._engine.begin_stop()
+        core = self._core
+        was_halted = bool(core.ledger.state.halt_reason)
+        if policy == "flatten" and core.state is not EngineState.RECOVERING:
+            await self._engine.halt("everything is sold for a stop", must_liquidate=True)
+        await self._engine.begin_stop(lets_go=policy == "cancel")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EXECUTOR_DRAIN / NANOS_PER_SECOND):
                 await self._engine.drained()
+        if core.ledger.state.liquidated_at and not was_halted:
+            await self._engine.resume(accept_differences=False)
         await self._engine.compare()
-        if not self._core.comparison.equal:  # an event may still have been on its way
+        if not core.comparison.equal:  # an event may still have been on its way
             await asyncio.sleep(RECONCILE_CONFIRM / NANOS_PER_SECOND)
             await self._engine.compare()
 

@@ -19,7 +19,12 @@ class OperatorDesk:
     def __init__(self, engine: TradingEngine, market: MarketView) -> None:
         self._engine = engine
         self._market = market
-        self._handlers = {"execute": self._open_parent, "cancel_parent": self._cancel_parent}
+        self._handlers = {
+            "execute": self._open_parent,
+            "cancel_parent": self._cancel_parent,
+            "kill": self._liquidate,
+            "resume": self._resume,
+        }
 
     async def obey(self, told: Instruct) -> Instructed:
         """Carry one command out; what was not obeyed is said, and has changed nothing."""
@@ -47,6 +52,20 @@ class OperatorDesk:
             "quantity": text_from_fixed(parent.quantity),
             "arrival_price": text_from_fixed(parent.arrival_price),
         }
+
+    async def _liquidate(self, words: Mapping[str, str]) -> _Result:
+        """Have everything closed; that it is under way already is what was asked for."""
+        if not self._engine.core.liquidation.is_on:
+            await self._engine.halt(words.get("reason", "killed"), must_liquidate=True)
+        return {}
+
+    async def _resume(self, words: Mapping[str, str]) -> _Result:
+        state = self._engine.core.ledger.state
+        accepts = words.get("accept_differences") == "yes"
+        if not (state.halt_reason or state.halted_strategies or accepts):
+            raise UsageError("nothing is halted")
+        await self._engine.resume(accept_differences=accepts)
+        return {"state": self._engine.state.name}
 
     async def _cancel_parent(self, words: Mapping[str, str]) -> _Result:
         text = words.get("number", "")

@@ -12,7 +12,7 @@ from genesis.cli.options import settings_from_options, settings_options
 from genesis.cli.status import render_status_page
 from genesis.config import Settings
 from genesis.control_socket import ControlClient
-from genesis.errors import GenesisError
+from genesis.errors import GenesisError, UsageError
 from genesis.status import StatusDocument
 
 _STOP_SLACK_S: Final = 5
@@ -35,20 +35,35 @@ def status(
 
 
 @click.command()
+@click.option("--cancel", "cancels", is_flag=True, help="Cancel what protects positions, too.")
+@click.option("--flatten", "flattens", is_flag=True, help="Sell every lot of Genesis first.")
 @settings_options
-def stop(config_file: Path | None, state: Path | None, overrides: tuple[str, ...]) -> None:
-    """Stop the running engine in good order, and wait until it is gone."""
+def stop(
+    config_file: Path | None,
+    state: Path | None,
+    overrides: tuple[str, ...],
+    *,
+    cancels: bool,
+    flattens: bool,
+) -> None:
+    """Stop the running engine in good order, and wait until it is gone.
+
+    Orders are canceled, and what protects positions stays at the venue, unless an option says
+    otherwise. What could not be sold in time is sold at the next start, which is halted then.
+    """
+    if cancels and flattens:
+        raise UsageError("--cancel keeps positions and --flatten sells them: name one")
     settings = settings_from_options(config_file, state, overrides)
-    pid = _ask_to_stop(settings)
+    pid = _ask_to_stop(settings, "cancel" if cancels else "flatten" if flattens else "hold")
     click.echo(f"stopped: engine {pid}")
 
 
-def _ask_to_stop(settings: Settings) -> int:
+def _ask_to_stop(settings: Settings, policy: str) -> int:
     with ControlClient(settings.control_socket_path) as client:
         pid = client.engine_pid
         pidfd = os.pidfd_open(pid)  # before it is told, so that no other process can have its pid
         try:
-            client.ask("stop")
+            client.ask("stop", policy=policy)
             timeout_s = settings.supervision.stop_timeout_s + _STOP_SLACK_S
             if not select.select([pidfd], [], [], timeout_s)[0]:
                 raise GenesisError(

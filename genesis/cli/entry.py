@@ -10,6 +10,7 @@ from genesis.cli.configuration import check, config
 from genesis.cli.control import status, stop
 from genesis.cli.db import db
 from genesis.cli.doctor import doctor
+from genesis.cli.emergency import kill, resume
 from genesis.cli.execute import execute
 from genesis.cli.records_move import return_to_sqlite, upgrade_to_postgres
 from genesis.cli.refusals import refusals
@@ -25,7 +26,7 @@ def genesis() -> None:
     """Run many trading strategies on Binance spot, with one safe path for their orders."""
 
 
-for _command in (run, status, refusals, stop, execute, doctor, db, check, config):
+for _command in (run, status, refusals, stop, kill, resume, execute, doctor, db, check, config):
     genesis.add_command(_command)
 for _command in (upgrade_to_postgres, return_to_sqlite):
     db.add_command(_command)

@@ -5,11 +5,12 @@ that is lost with its process is never missed, since the store and the status bo
 truth.
 """
 
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from genesis.errors import LinkError
+from genesis.errors import LinkError, UsageError
 from genesis.limits import (
     ACCOUNT_DIFFERENCES_MAX,
     ACCOUNT_POSITIONS_MAX,
@@ -36,9 +37,27 @@ from genesis.status import (
     RiskSummary,
 )
 
+StopPolicy: TypeAlias = Literal["hold", "cancel", "flatten"]
+"""What becomes of positions: protection stays; it is canceled, too; everything is sold."""
+
+
+def stop_policy(words: Mapping[str, str]) -> StopPolicy:
+    """Return what an operator wants of a stop.
+
+    Raises:
+        UsageError: There is no such policy.
+    """
+    match words.get("policy", "hold"):
+        case "hold" | "cancel" | "flatten" as policy:
+            return policy
+        case other:
+            raise UsageError(f"no policy of a stop: {other!r}; hold, cancel or flatten")
+
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
     """Take nothing new in, finish what is under way, then answer `Drained`."""
+
+    policy: StopPolicy = "hold"
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

@@ -248,14 +248,20 @@ class TradingEngine:
             if writing is not None:
                 await self._written(writing)
 
-    async def halt(self, reason: str) -> None:
+    async def halt(self, reason: str, *, must_liquidate: bool = False) -> None:
         """Stop all entries until a person resumes; return when that is durable."""
-        self._enact(self.core.halt(reason, self._clock.now()))
+        self._enact(self.core.halt(reason, self._clock.now(), must_liquidate=must_liquidate))
         await self._flush()
 
-    async def begin_stop(self) -> None:
-        """Take in nothing more and cancel what works."""
-        self._enact(self.core.begin_stop(self._clock.now()))
+    async def resume(self, *, accept_differences: bool) -> None:
+        """Lift every halt, on a person's word; return when that is durable."""
+        now = self._clock.now()
+        self._enact(self.core.resume(now, accept_differences=accept_differences))
+        await self._flush()
+
+    async def begin_stop(self, *, lets_go: bool = False) -> None:
+        """Take in nothing more and cancel what works; if it lets go, protection, too."""
+        self._enact(self.core.begin_stop(self._clock.now(), lets_go=lets_go))
         await self._flush()
 
     async def drained(self) -> None:

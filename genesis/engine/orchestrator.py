@@ -23,7 +23,8 @@ from genesis.control_socket import Command, ControlServer, Peer
 from genesis.credentials import check_key_file
 from genesis.domain.instruments import Instrument, InstrumentCatalogue
 from genesis.engine.boot import PARENT_BOARD_PAGE
-from genesis.engine.control import Drain, Stop
+from genesis.engine.control import Drain, Stop, StopPolicy, stop_policy
+from genesis.engine.emergency_line import EmergencyLine
 from genesis.engine.engine_report import EngineReport, write_report
 from genesis.engine.health_monitor import Judgement
 from genesis.engine.instructions import Instructions
@@ -147,6 +148,8 @@ class Orchestrator:
         )
         self._instructions = Instructions(partial(self._supervisor.send, "executor"))
         self._supervisor.on_instructed = self._instructions.take
+        self._emergencies = EmergencyLine(self._supervisor, self._instructions, clock, self._log)
+        self._stop_policy: StopPolicy = "hold"
         epoch = plan.state.next_epoch()
         self._page = plan.wiring.board.writer(PARENT_BOARD_PAGE, epoch)
         self._status = RunStatus(plan, self._supervisor, epoch)
@@ -312,7 +315,7 @@ class Orchestrator:
     def _carry_out(self, action: StopAction) -> None:
         match action.order:
             case StopOrder.DRAIN:
-                self._supervisor.send(action.name, Drain())
+                self._supervisor.send(action.name, Drain(self._stop_policy))
             case StopOrder.STOP:
                 self._supervisor.send(action.name, Stop())
             case StopOrder.KILL:
@@ -328,6 +331,8 @@ class Orchestrator:
     def _tend(self) -> None:
         """Look after everything once: children, own heartbeat, status, log."""
         self._supervisor.tick()
+        if self._shutdown is None:
+            self._emergencies.tend()
         now = self._clock.now()
         self._page.beat(now)
         if now >= self._status_due_at:
@@ -389,15 +394,20 @@ class Orchestrator:
                 )
                 return document
             case "stop":
+                self._stop_policy = stop_policy(command.arguments)
                 self._ask_to_stop(f"stop asked for by process {peer.pid}")
                 return {}
-            case "execute" | "cancel_parent":
+            case "kill":
+                self._emergencies.begin(f"kill asked for by process {peer.pid}")
+                self._news.set()
+                return {}
+            case "execute" | "cancel_parent" | "resume":
                 return await self._instructions.carry_out(command.command, command.arguments)
             case _:
                 raise UsageError(f"unknown command {command.command!r}: {', '.join(_COMMANDS)}")
 
 
-_COMMANDS: Final = ("status", "stop", "execute", "cancel_parent")
+_COMMANDS: Final = ("status", "stop", "kill", "resume", "execute", "cancel_parent")
 _PAGE_STATE: Final[Mapping[EngineState, ProcessState]] = {
     "starting": ProcessState.STARTING,
     "running": ProcessState.RUNNING,

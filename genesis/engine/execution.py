@@ -141,8 +141,9 @@ class ExecutionCore:
 
     @property
     def is_drained(self) -> bool:
-        """Tell whether nothing is in flight or works but what protects positions."""
-        return not self.ledger.state.live_orders and self._protector.is_settled
+        """Tell whether nothing works but protection; all that is to be closed is, in writing."""
+        is_open = self.liquidation.is_on and not self.ledger.state.liquidated_at
+        return not (is_open or self.ledger.state.live_orders) and self._protector.is_settled
 
     @property
     def is_protection_due(self) -> bool:

@@ -1,5 +1,6 @@
 """`genesis status` and `genesis stop` against a process that serves the control socket."""
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from genesis.cli import main
+from genesis.errors import EXIT_USAGE
 from tests.support.statuses import TRADING
 
 StartEngine: TypeAlias = Callable[..., "subprocess.Popen[str]"]
@@ -136,3 +138,62 @@ def test_python_without_assertions_is_refused() -> None:
 
     assert checked.returncode == 78
     assert "start it without -O" in checked.stderr
+
+
+def test_kill_looks_on_until_everything_is_closed(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It prints each change, and what is left."""
+    start_engine()
+
+    assert main(["kill", "--yes", "--state", str(state_dir)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "kill: 2 orders and 1 positions are left",
+        "kill: everything of ours is closed, 1 too small for the venue",
+        "left: 0.1 BTCUSDT of a: dust",
+    ]
+
+
+def test_kill_names_what_it_could_not_wait_for(
+    start_engine: StartEngine, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The engine goes on with it, and a script hears that it is not over."""
+    start_engine("deaf")
+
+    assert main(["kill", "--yes", "--wait", "0", "--state", str(state_dir)]) != 0
+    said = capsys.readouterr()
+    assert "left: 0.5 BTCUSDT of a: dust\n" in said.out
+    assert "the engine goes on with it" in said.err
+
+
+def test_kill_and_resume_want_their_own_word(
+    start_engine: StartEngine,
+    state_dir: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Typed at a terminal, or --yes; anything else does nothing."""
+    start_engine()
+    monkeypatch.setattr("genesis.cli.emergency.sys.stdin", io.StringIO())
+    assert main(["kill", "--state", str(state_dir)]) == EXIT_USAGE
+    assert "no terminal to confirm at; add --yes" in capsys.readouterr().err
+    monkeypatch.setattr("genesis.cli.emergency.sys.stdin", _Terminal())
+    monkeypatch.setattr("click.prompt", lambda *_words, **_options: "yes")
+    assert main(["kill", "--state", str(state_dir)]) == EXIT_USAGE
+    assert "nothing was done" in capsys.readouterr().err
+    monkeypatch.setattr("click.prompt", lambda *_words, **_options: "resume")
+    assert main(["resume", "--state", str(state_dir)]) == 0
+    assert "resumed: RUNNING\n" in capsys.readouterr().out
+    assert main(["resume", "--yes", "--accept-differences", "--state", str(state_dir)]) == 0
+    assert capsys.readouterr().out == "resumed: yes\n"
+
+
+class _Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_stop_keeps_or_sells(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both at once mean nothing."""
+    assert main(["stop", "--cancel", "--flatten", "--state", str(state_dir)]) == EXIT_USAGE
+    assert "name one" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from genesis.domain.orders import (
     Side,
     TimeInForce,
 )
+from genesis.engine.account_summary import summarize
 from genesis.engine.effects import Announce, CancelOrder, CancelOrderList, SubmitOrder
 from genesis.engine.entries import (
     LiquidationEnded,
@@ -21,8 +22,9 @@ from genesis.engine.entries import (
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.state_machine import EngineState
 from genesis.exchange.gateway import Accepted, NotFound, Rejected, Unknown
+from genesis.status import LiquidationSummary
 from genesis.units import NANOS_PER_MS, SCALE
-from tests.support.builders import LOT, NOW, PRICE, SECOND, fill, quote, report
+from tests.support.builders import LOT, NOW, PRICE, SECOND, btc, fill, quote, report
 from tests.support.desk import ORDER, Desk, filled
 
 STRATEGY = "ema_cross-1"
@@ -280,3 +282,37 @@ def test_a_person_ends_it(desk: Desk) -> None:
     assert desk.effects == []
     assert not desk.core.liquidation.is_on
     assert not restarted(desk).core.liquidation.is_on
+
+
+def test_a_stop_may_let_go_of_protection_and_keep_the_lots() -> None:
+    """Nothing of ours is left at the venue, and nothing is sold or protected anew."""
+    desk = bought(Desk(protection=ProtectionRules()).start()).protect()
+    stop = sale_of(desk).order.intent.client_order_id
+    standing = report(OrderState.ACCEPTED, client_order_id=stop, venue_order_id=7, side=Side.SELL)
+    desk.answer(Accepted(standing), stop).protect()
+    desk.take(desk.core.begin_stop(NOW, lets_go=True)).protect()
+    assert CancelOrder("BTCUSDT", stop) in desk.effects
+    assert not desk.core.is_drained
+    gone = msgspec.structs.replace(standing, state=OrderState.CANCELED)
+    desk.take(desk.core.on_cancel_outcome(stop, Accepted(gone), NOW)).protect()
+    assert desk.effects == []
+    assert desk.core.is_drained
+    assert desk.core.ledger.position(STRATEGY, "BTCUSDT").quantity == LOT
+
+
+def test_what_is_not_traded_in_this_run_is_named(desk: Desk) -> None:
+    """Without the rules of its instrument nothing can be sold: a person is told what to do."""
+    liquidate(desk)
+    other = Desk(desk.journal, epoch=2, instruments=[btc(0, "ETHUSDT", "ETH")]).start()
+    other.tick(NOW + SECOND).protect(NOW + SECOND)
+    left = other.core.liquidation.remainder()
+    assert [(lots.symbol, lots.quantity) for lots in left.lots] == [("BTCUSDT", LOT)]
+    assert "name its symbol" in left.lots[0].why
+    assert not left.is_nothing
+    assert summarize(other.core, NOW).liquidation == LiquidationSummary(
+        is_over=False,
+        orders=0,
+        lots=1,
+        dust=0,
+        left=(f"0.00100000 BTCUSDT of {STRATEGY}: {left.lots[0].why}",),
+    )

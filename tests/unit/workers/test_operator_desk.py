@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from genesis.domain.market import Depth, DepthLevel, TradedVolume
-from genesis.engine.control import Instruct
+from genesis.engine.control import Instruct, Instructed
 from genesis.engine.state_machine import EngineState
 from genesis.ipc.tables import DepthTable, QuoteTable, VolumeTable
 from genesis.units import SCALE
@@ -80,6 +80,7 @@ async def test_a_parent_is_opened_and_canceled_by_its_number(
     ("command", "changes", "words"),
     [
         ("dance", {}, "unknown command 'dance'"),
+        ("resume", {}, "nothing is halted"),
         ("execute", {"algo": "magic"}, "algo 'magic'"),
         ("execute", {"strategy": "nobody"}, "no strategy 'nobody'"),
         ("execute", {"notional": "90000"}, "risk refused"),
@@ -92,3 +93,16 @@ async def test_what_is_not_obeyed_is_said(
     told = await OperatorDesk(bench.engine, market).obey(Instruct(1, command, {**WORDS, **changes}))
     assert words in told.error
     assert not bench.core.ledger.state.parents
+
+
+async def test_a_person_closes_everything_and_resumes(bench: Bench, market: MarketView) -> None:
+    """Each is durable when it is answered; to ask for what is under way changes nothing."""
+    desk, state = OperatorDesk(bench.engine, market), bench.core.ledger.state
+
+    assert await desk.obey(Instruct(1, "kill", {"reason": "fire"})) == Instructed(1)
+    assert (state.halt_reason, state.must_liquidate) == ("fire", True)
+    assert await desk.obey(Instruct(2, "kill", {"reason": "more fire"})) == Instructed(2)
+    assert state.halt_reason == "fire"
+    resumed = await desk.obey(Instruct(3, "resume", {}))
+    assert resumed == Instructed(3, {"state": "RUNNING"})
+    assert (state.halt_reason, state.must_liquidate) == ("", False)

@@ -183,7 +183,8 @@ class _Recorder:
             # The kept ones are looked at each time: a restart, or a person, may have made one.
             now = datetime.now(UTC)
             made = backups(settings.backup_dir)
-            if not made or made[-1].name[:_DAY_CHARS] < f"{now:%Y%m%d}":
+            is_due = not made or made[-1].name[:_DAY_CHARS] < f"{now:%Y%m%d}"
+            if is_due and self._journal.last_sequence():
                 kept = settings.records.backups_kept
                 making = partial(back_up, settings.state_dir, settings.backup_dir, now, kept)
                 # In a thread that keeps nobody waiting: the process may end in the middle of it.

@@ -435,6 +435,7 @@ def overrides_of(plan: Attack, *, with_faults: bool) -> list[str]:
         "orders.fence_margin_ms": scale.fence_margin,
         "orders.reply_timeout_ms": scale.reply_timeout,
         "orders.durability": plan.durability,
+        "records.backups_kept": 0,  # nothing but the engine itself writes while it is attacked
         "risk.orders_per_second": 1000,
         "risk.signals_per_second": 1000,
         "risk.daily_loss.strategist": 99_000,

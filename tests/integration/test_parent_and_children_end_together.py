@@ -23,7 +23,7 @@ def test_a_signal_to_the_parent_ends_all_in_order(tmp_path: Path, number: signal
         assert engine.stop(number) == 0
         assert not any(is_alive(pid) for pid in engine.all_pids())
         ended = [event for event in engine.log_events() if event["event"] == "child_ended"]
-        assert [event["how"] for event in ended] == ["exit code 0"] * 5
+        assert [event["how"] for event in ended] == ["exit code 0"] * 6
 
 
 def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     with StandInProgram(tmp_path) as engine:
         engine.wait_until_running()
         children = engine.all_pids()
-        assert len(children) == 5
+        assert len(children) == 6
         engine.process.kill()
         engine.process.wait()
         engine.wait_until_gone(children)

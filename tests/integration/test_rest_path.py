@@ -187,7 +187,7 @@ RETRY_AFTER_S: Final = 600
         ),
         pytest.param(
             answers({"code": -2015, "msg": "Invalid API-key."}, 401),
-            Rejected(-2015, "Invalid API-key.", retryable=False),
+            Rejected(-2015, "Invalid API-key.", retryable=False, forbids_trading=True),
             id="401",
         ),
         pytest.param(shows_a_page(403), Unknown, id="403 page"),

@@ -1,12 +1,15 @@
 """The recorder as it runs: outages and kills delay records, and nothing else."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from genesis.engine.control import Stopped
 from genesis.engine.entries import Entry, EquityMarked
+from genesis.storage.backup import backups
+from genesis.storage.journal_reader import JournalReader
 from genesis.storage.records.database import RecordsDatabase, RecordsPlace
 from genesis.units import SCALE
 from tests.support.builders import NOW, SECOND
@@ -122,3 +125,19 @@ def test_an_engine_trades_on_while_its_records_are_down(
     assert rows["transitions"][-1][1] == "stopped", "the last entry of the journal is recorded"
     on_server.close()
     in_file.close()
+
+
+async def test_each_day_has_one_backup(tmp_path: Path) -> None:
+    """However often the recorder starts, it backs up what there is once a day."""
+    run = RecorderRun(tmp_path / "state")
+    run.journal.append(opening())
+    async with run:
+        await run.until(lambda: bool(run.log("backup_made")))
+        assert await run.stop() == 0
+        await run.start()
+        assert await run.stop() == 0
+        made = backups(run.settings.backup_dir)
+        assert len({path.name[:8] for path in made}) == len(made) >= 1
+        assert [str(path) for path in made] == [line["path"] for line in run.log("backup_made")]
+        with closing(JournalReader(made[-1] / run.journal.path.name)) as reader:
+            assert reader.last_sequence() == run.journal.sequence

@@ -12,7 +12,8 @@ from tests.support.stand_in_engine import print_status
 def main(state_dir: str, report: str, *overrides: str) -> int:
     """Run until told to stop; tell a failure as the command line does."""
     try:
-        settings = load_settings(None, [f"state_dir={state_dir}", *overrides])
+        quiet = "records.backups_kept=0"  # a backup for each engine of a test would be for nothing
+        settings = load_settings(None, [f"state_dir={state_dir}", quiet, *overrides])
         return run_engine(settings, on_status=print_status, report_path=Path(report))
     except GenesisError as error:
         sys.stderr.write(f"genesis: {error}\n")

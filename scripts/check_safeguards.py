@@ -57,6 +57,7 @@ _SIMULATOR: Final = "tests/unit/scripts/simulation/test_world.py"
 _ORDER_FLOW: Final = "tests/unit/engine/test_order_flow.py"
 _ENGINE: Final = "tests/unit/test_trading_engine.py"
 _PROTECTOR: Final = "tests/unit/engine/test_protector.py"
+_LIQUIDATION: Final = "tests/unit/engine/test_liquidation.py"
 _SLICING: Final = "tests/unit/engine/slicing/test_desk.py"
 
 SAFEGUARDS: Final = (
@@ -104,6 +105,30 @@ SAFEGUARDS: Final = (
         source="        return Keep() if _fits(holding, rules, now) else CancelProtection()\n",
         replacement="        pass\n",
         tests=("tests/unit/engine/test_protection.py", _PROTECTOR, _SIMULATOR),
+    ),
+    Safeguard(
+        name="a liquidation goes on by itself",
+        path="genesis/engine/execution.py",
+        source="            effects += self.liquidation.sweep(now)\n",
+        replacement="            pass\n",
+        tests=(_LIQUIDATION, _SIMULATOR),
+    ),
+    Safeguard(
+        name="a liquidation takes resting orders back",
+        path="genesis/engine/liquidation.py",
+        source="                effects += self._flow.cancel(order, now)\n",
+        replacement="                pass\n",
+        tests=(_LIQUIDATION, _SIMULATOR),
+    ),
+    Safeguard(
+        name="a hung executor is killed in an emergency",
+        path="genesis/engine/emergency.py",
+        source="        if is_hung and not self._is_killed:\n",
+        replacement="        if False:\n",
+        tests=(
+            "tests/unit/engine/test_emergency.py",
+            "tests/integration/test_everything_is_closed.py",
+        ),
     ),
     Safeguard(
         name="entries stop without stops",

@@ -64,6 +64,9 @@ class OperatorDesk:
         accepts = words.get("accept_differences") == "yes"
         if not (state.halt_reason or state.halted_strategies or accepts):
             raise UsageError("nothing is halted")
+        comparison = self._engine.core.comparison
+        if accepts and comparison.differences and not comparison.stands(self._engine.now()):
+            raise UsageError("the balances differ, but not for long enough: ask again in 10 s")
         await self._engine.resume(accept_differences=accepts)
         return {"state": self._engine.state.name}
 

@@ -103,9 +103,7 @@ class BooksComparison:
         A search that does not come to an end must not keep a real difference from anybody. What the
         ledger has taken in since the comparison may be the explanation: the next one tells.
         """
-        if self._watch.equal is not False or self._ledger.movements != self._movements:
-            return None
-        if now - self._watch.since < self._patience:
+        if not self.stands(now):
             return None
         if self.is_searching and now - max(self._watch.since, self._sought_at) < EXTERNAL_PATIENCE:
             return None
@@ -125,8 +123,18 @@ class BooksComparison:
             return ()
         return () if isinstance(answer, NotListed) else answer
 
+    def stands(self, now: Nanos) -> bool:
+        """Tell whether a difference has stood for so long that no lagging list explains it."""
+        is_present = self._watch.equal is False and self._ledger.movements == self._movements
+        return is_present and now - self._watch.since >= self._patience
+
     def accept(self, now: Nanos) -> list[TransferBooked]:
-        """Return what makes the balances as last compared right, whatever moved them."""
+        """Return what makes the balances as last compared right, whatever moved them.
+
+        Nothing where no difference stands: one of a moment ago would be wrong when it is over.
+        """
+        if not self.stands(now):
+            return []
         transfers = [
             TransferBooked(
                 asset=difference.asset,

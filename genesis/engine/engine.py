@@ -144,6 +144,10 @@ class TradingEngine:
         """Return what the engine may do now."""
         return self.core.state
 
+    def now(self) -> Nanos:
+        """Return the engine's time."""
+        return self._clock.now()
+
     async def failed(self) -> None:
         """Wait for an error that must end the process, and raise it."""
         await self._failure

@@ -14,6 +14,7 @@ from genesis.domain.orders import (
 from genesis.engine.account_summary import summarize
 from genesis.engine.effects import Announce, CancelOrder, CancelOrderList, SubmitOrder
 from genesis.engine.entries import (
+    EquityMarked,
     LiquidationEnded,
     OrderPrepared,
     SignalRefused,
@@ -21,10 +22,11 @@ from genesis.engine.entries import (
 )
 from genesis.engine.protection import ProtectionRules
 from genesis.engine.state_machine import EngineState
+from genesis.engine.valuation import day_of
 from genesis.exchange.gateway import Accepted, NotFound, Rejected, Unknown
 from genesis.status import LiquidationSummary
 from genesis.units import NANOS_PER_MS, SCALE
-from tests.support.builders import LOT, NOW, PRICE, SECOND, btc, fill, quote, report
+from tests.support.builders import CAPITAL, LOT, NOW, PRICE, SECOND, btc, fill, quote, report
 from tests.support.desk import ORDER, Desk, filled
 
 STRATEGY = "ema_cross-1"
@@ -316,3 +318,15 @@ def test_what_is_not_traded_in_this_run_is_named(desk: Desk) -> None:
         dust=0,
         left=(f"0.00100000 BTCUSDT of {STRATEGY}: {left.lots[0].why}",),
     )
+
+
+def test_a_day_s_loss_of_its_limit_has_everything_sold(desk: Desk) -> None:
+    """The rule of loss demands it: what follows a person's word follows from that as well."""
+    before = CAPITAL * 100 // 84
+    lost = EquityMarked(CAPITAL, before, day_of(NOW), before, NOW)
+    after = Desk([*desk.journal, lost], epoch=2).start().mark(quote())
+    assert after.core.ledger.state.halt_reason.startswith("loss: ")
+    assert after.protect().kinds()[:2] == ["Commit", "SubmitOrder"]
+    assert sale_of(after).order.intent.quantity == LOT
+    sold(after, sale_of(after)).tick(NOW + SECOND)
+    assert isinstance(after.journal[-1], LiquidationEnded)

@@ -124,6 +124,13 @@ def test_a_person_accepts_a_difference(desk: Desk) -> None:
     assert Desk(desk.journal, epoch=2).start().core.state is EngineState.RUNNING
 
 
+def test_a_passing_difference_is_not_accepted(desk: Desk) -> None:
+    """A list that lags is no transfer: what does not stand yet would be wrong when it is over."""
+    desk.view(MINUS_ONE)
+    desk.take(desk.core.resume(NOW + SECOND, accept_differences=True))
+    assert not [entry for entry in desk.journal if isinstance(entry, TransferBooked)]
+
+
 def test_a_halt_may_be_lifted_without_accepting(desk: Desk) -> None:
     """The difference then stands, and halts again."""
     desk.take(desk.core.halt("by hand", NOW))

@@ -1,14 +1,17 @@
 """The simulator in short: the core survives, its controls do not, and a seed is a run for ever."""
 
+import random
+
 import pytest
 
 from scripts.simulation.controls import CONTROLS, WHOLE
 from scripts.simulation.faults import SECOND, Faults
 from scripts.simulation.process import Injury
-from scripts.simulation.world import Plan, World
+from scripts.simulation.world import Plan, World, random_plan
 
 SEEDS = 150
 CONTROL_SEEDS = 100
+LIQUIDATIONS = 40
 SCENARIO_SEED = 9
 SCENARIO_TIME = 20 * SECOND
 
@@ -45,6 +48,18 @@ def test_the_plan_that_catches_controls_leaves_the_core_whole() -> None:
     """What catches them is their fault."""
     for seed in range(CONTROL_SEEDS // 5):
         assert World(seed, WHOLE, slow_venue()).run() == [], f"seed {seed}"
+
+
+def test_everything_is_closed_whatever_goes_wrong() -> None:
+    """Over crashes, lost answers and fills that race: all of ours, once, and nothing else."""
+    closed = 0
+    for seed in range(LIQUIDATIONS):
+        plan = random_plan(random.Random(seed))
+        plan.faults.liquidate_share = 1.0
+        world = World(seed, WHOLE, plan)
+        assert world.run() == [], f"seed {seed}"
+        closed += world.counts["liquidations"]
+    assert closed == LIQUIDATIONS
 
 
 def test_a_seed_is_one_run_for_ever() -> None:

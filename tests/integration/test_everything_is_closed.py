@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +65,7 @@ class Scene:
     def __init__(self, state: Path, engine: OperatedEngine) -> None:
         self.state = state
         self.engine = engine
+        self._hung: list[int] = []  # pidfds, so that no stranger is meant
 
     def buy(self) -> None:
         """Have a strategy buy, and wait until what it holds is protected at the venue."""
@@ -81,13 +82,22 @@ class Scene:
                 await owner.result("order.place", **order(f"{BY_HAND}{row}", **words))
         self.engine.wait_until(lambda status: status.external.fills > 0, WAIT_S)
 
-    def send(self, child: str, number: int) -> int:
-        """Send a signal to a child, and return its pid."""
+    def hang(self, child: str) -> int:
+        """Stop a child as if it hung, and return its pid."""
         status = self.engine.status()
         assert status is not None
         (pid,) = [process.pid for process in status.processes if process.name == child]
-        os.kill(pid, number)
+        self._hung.append(os.pidfd_open(pid))
+        signal.pidfd_send_signal(self._hung[-1], signal.SIGSTOP)
         return pid
+
+    def wake(self) -> None:
+        """Let those that hang go on, if they live."""
+        while self._hung:
+            pidfd = self._hung.pop()
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGCONT)
+            os.close(pidfd)
 
     def kill(self) -> None:
         """Have everything closed, as a person does, and see that the command waits for it."""
@@ -126,7 +136,11 @@ def falling(tmp_path: Path) -> Iterator[Scene]:
         *("--set", "orders.fence_margin_ms=500"),
     ]
     with OperatedEngine(state, words) as engine:
-        yield Scene(state, engine)
+        scene = Scene(state, engine)
+        try:
+            yield scene
+        finally:
+            scene.wake()
 
 
 def read_journal(state: Path) -> list[Entry]:
@@ -194,7 +208,7 @@ async def test_a_hung_executor_is_replaced_and_everything_closed(tmp_path: Path)
     with falling(tmp_path) as scene:
         scene.buy()
         await scene.trade_by_hand()
-        hung = scene.send("executor", signal.SIGSTOP)
+        hung = scene.hang("executor")
         scene.kill()
         with pytest.raises(ProcessLookupError):
             os.kill(hung, 0)
@@ -222,12 +236,12 @@ async def test_stale_market_data_holds_nothing_up(tmp_path: Path) -> None:
         scene.kill()
         scene.resume()
         scene.buy()
-        hung = scene.send("feed", signal.SIGSTOP)
+        scene.hang("feed")
         before = scene.engine.status()
         assert before is not None
         scene.engine.wait_until(lambda status: status.uptime_s > before.uptime_s + 3, WAIT_S)
         scene.kill()
-        os.kill(hung, signal.SIGCONT)
+        scene.wake()
         assert scene.engine.stop() == 0
 
     entries = read_journal(scene.state)

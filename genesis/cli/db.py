@@ -12,6 +12,7 @@ from typing import Final, TextIO
 import click
 
 from genesis.cli.options import settings_from_options, settings_options
+from genesis.cli.records_move import return_to_sqlite, upgrade_to_postgres
 from genesis.clock import EngineClock
 from genesis.engine.state_directory import StateDirectory
 from genesis.errors import StorageError, UsageError
@@ -34,6 +35,10 @@ _LAST: Final = 20
 @click.group()
 def db() -> None:
     """Look at the records, export and move them; back the state up and restore it."""
+
+
+for _command in (upgrade_to_postgres, return_to_sqlite):
+    db.add_command(_command)
 
 
 @db.command()

@@ -1,35 +1,55 @@
 """The `genesis` command: its subcommands, and how an error becomes a line and an exit code."""
 
+import importlib
 from collections.abc import Sequence
 from typing import Final
 
 import click
 
 from genesis import __version__
-from genesis.cli.configuration import check, config
-from genesis.cli.control import status, stop
-from genesis.cli.db import db
-from genesis.cli.doctor import doctor
-from genesis.cli.emergency import kill, resume
-from genesis.cli.execute import execute
-from genesis.cli.records_move import return_to_sqlite, upgrade_to_postgres
-from genesis.cli.refusals import refusals
-from genesis.cli.run import run
 from genesis.errors import EXIT_OK, EXIT_USAGE, GenesisError
+
+_COMMANDS: Final = {
+    "run": "run",
+    "status": "control",
+    "refusals": "refusals",
+    "stop": "control",
+    "kill": "emergency",
+    "resume": "emergency",
+    "execute": "execute",
+    "doctor": "doctor",
+    "db": "db",
+    "check": "configuration",
+    "config": "configuration",
+}
+"""Each command's module: `genesis status` need not load what PostgreSQL or the doctor need."""
 
 EXIT_INTERRUPTED: Final = 130
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands that are loaded when they are wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, the library's
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(importlib.import_module(f"genesis.cli.{module}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="genesis")
 def genesis() -> None:
     """Run many trading strategies on Binance spot, with one safe path for their orders."""
-
-
-for _command in (run, status, refusals, stop, kill, resume, execute, doctor, db, check, config):
-    genesis.add_command(_command)
-for _command in (upgrade_to_postgres, return_to_sqlite):
-    db.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ from genesis.engine.health_monitor import Judgement
 from genesis.engine.instructions import Instructions
 from genesis.engine.listing_check import check_listing
 from genesis.engine.locks import InstanceLock
-from genesis.engine.roles import DISPENSABLE_ROLES, START_ORDER
+from genesis.engine.roles import DISPENSABLE_ROLES, START_STAGES
 from genesis.engine.run_plan import RunPlan
 from genesis.engine.run_status import RunStatus
 from genesis.engine.shutdown import ShutdownSequence, StopAction, StopOrder
@@ -197,17 +197,16 @@ class Orchestrator:
         return self._status.report(self._ending, self._exit_code)
 
     async def _start_children(self) -> bool:
-        """Fill the seats in order, each when those before it work; False if the run is to end."""
+        """Fill the seats, a stage when the one before it works; False if the run is to end."""
         board = self._plan.wiring.board
-        for role in START_ORDER:
-            seats = [seat for seat in self._seats if seat.role == role]
+        for stage in START_STAGES:
+            seats = [seat for role in stage for seat in self._seats if seat.role == role]
             for seat in seats:
                 self._supervisor.start(seat, board)
-            if role in DISPENSABLE_ROLES:
-                continue
-            if not await self._until(partial(self._supervisor.is_ready, seats)):
+            needed = [seat for seat in seats if seat.role not in DISPENSABLE_ROLES]
+            if not await self._until(partial(self._supervisor.is_ready, needed)):
                 return False
-            if role == "venue" and not await self._learn_market(seats):
+            if "venue" in stage and not await self._learn_market(seats):
                 return False
         self._enter("running")
         return True

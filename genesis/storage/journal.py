@@ -253,6 +253,8 @@ class Journal:
         if self._has_failed:
             return
         with self._writing():
+            # Who reads just now keeps the log: the next start folds it, and nobody waits.
+            self._connection.execute("PRAGMA busy_timeout = 0")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
         os.close(self._lock_fd)

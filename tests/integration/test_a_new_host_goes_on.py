@@ -8,6 +8,7 @@ from genesis.cli.entry import main
 from tests.support.engine_program import LiveProgram, eager_roster
 from tests.support.postgres import PostgresServer
 
+QUICK_FENCE = ("orders.recv_window_ms=500", "orders.fence_margin_ms=500")
 IDLE = 'strategies.roster=[{"strategy_id":"idle","kind":"ema_cross","symbol":"BTCUSDT"}]'
 
 
@@ -19,14 +20,15 @@ def test_an_account_goes_on_from_postgres_and_the_venue(
     ledger = f"venue.ledger={tmp_path / 'venue.db'}"
     lost, fresh = tmp_path / "lost", tmp_path / "fresh"
     first, second = tmp_path / "first.json", tmp_path / "second.json"
-    with LiveProgram(lost, first, records, ledger, eager_roster(12)) as engine:
+    with LiveProgram(lost, first, records, ledger, *QUICK_FENCE, eager_roster(12)) as engine:
         engine.wait_until_running()
         engine.wait_for(lambda status: status.fills >= 3)
         assert engine.stop() == 0
     shutil.rmtree(lost)
 
     assert main(["db", "restore", "--state", str(fresh), "--set", records]) == 0
-    with LiveProgram(fresh, second, records, ledger, IDLE, "strategies.workers=1") as engine:
+    words = (records, ledger, *QUICK_FENCE, IDLE, "strategies.workers=1")
+    with LiveProgram(fresh, second, *words) as engine:
         engine.wait_until_running()
         assert engine.stop() == 0
 

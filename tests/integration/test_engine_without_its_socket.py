@@ -20,6 +20,8 @@ OVERRIDES = (
     "market.instruments=2",
     "market.rate=1000",
     "venue.admin=true",
+    "orders.recv_window_ms=500",
+    "orders.fence_margin_ms=1500",
 )
 
 

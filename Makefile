@@ -11,6 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Passed on: make run ARGS="--market replay:tape", make test ARGS="-k ring"
 ARGS ?=
 
+# How many tests run at a time, each file by one process; 0: all in this one, for a debugger.
+JOBS ?= 2
+
 .PHONY: run test coverage check format lock clean help
 
 help:
@@ -38,7 +41,7 @@ run: $(INSTALLED)
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/genesis run $(ARGS); exit $$?
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 coverage: $(INSTALLED)
 	$(BIN)/python -m coverage erase

@@ -22,6 +22,7 @@ OVERRIDES = (
     "venue.admin=true",
     "orders.recv_window_ms=500",
     "orders.fence_margin_ms=1500",
+    "connections.retry_delay_max_ms=500",
 )
 
 
